@@ -1,0 +1,58 @@
+package checkout
+
+import "time"
+
+// ConfirmSession is the body of POST /v1/sessions/{id}/confirm.
+type ConfirmSession struct {
+	Problems           Problems
+	ClientSecret       *string
+	DestinationAddress *string
+	Network            *string
+}
+
+// Check is the part of the checks that needs no session.
+func (in *ConfirmSession) Check() error {
+	requireText(&in.Problems, "clientSecret", in.ClientSecret)
+	if in.DestinationAddress != nil {
+		checkText(&in.Problems, "destinationAddress", *in.DestinationAddress, MaxAddressChars)
+	}
+	network := checkForm(&in.Problems, "network", in.Network, foldNetwork)
+	if in.Network != nil {
+		in.Network = &network
+	}
+	return in.Problems.Err()
+}
+
+// Apply confirms the session: its status, and the unlocked members that the request gives. The session must be usable.
+func (in *ConfirmSession) Apply(s *Session, now time.Time, strict bool) error {
+	p := &in.Problems
+	field := "network"
+	if in.Network != nil {
+		s.checkText(p, LockNetwork, "network", *in.Network)
+		if !s.FieldLocks[LockNetwork].Locked {
+			s.Network = *in.Network
+		}
+	}
+	if in.DestinationAddress != nil {
+		field = "destinationAddress"
+		s.checkText(p, LockDestinationAddress, field, *in.DestinationAddress)
+		if !s.FieldLocks[LockDestinationAddress].Locked {
+			s.DestinationAddress = *in.DestinationAddress
+		}
+	}
+	if in.Network != nil || in.DestinationAddress != nil {
+		s.checkAddress(p, field, strict)
+	}
+	s.Status = SessionConfirmed
+	s.UpdatedAt = now
+	return p.Err()
+}
+
+func requireText(p *Problems, field string, value *string) {
+	switch {
+	case value == nil && !p.Has(field):
+		p.Add(field, "is required")
+	case value != nil && *value == "":
+		p.Add(field, "must not be empty")
+	}
+}

@@ -1,0 +1,204 @@
+package checkout
+
+import (
+	"time"
+
+	"github.com/sliproad/sliproad/internal/money"
+)
+
+// OrderType is what the payer does.
+type OrderType string
+
+// An onramp session makes a buy order, an offramp session a sell order.
+const (
+	Buy  OrderType = "buy"
+	Sell OrderType = "sell"
+)
+
+// OrderType is the type of the orders of such sessions.
+func (t SessionType) OrderType() OrderType {
+	if t == Offramp {
+		return Sell
+	}
+	return Buy
+}
+
+// Order is one purchase or sale at a gateway. At most one comes from a session.
+type Order struct {
+	ID                 OrderID
+	ProjectID          ProjectID
+	SessionID          SessionID
+	Type               OrderType
+	Status             OrderStatus
+	Gateway            string
+	ExternalOrderID    string // the gateway's
+	FiatAmount         money.Amount
+	FiatCurrency       string
+	CryptoCurrency     string
+	CryptoAmount       money.Amount // unset until known
+	Network            string
+	WalletAddress      string
+	Email              string
+	CustomerID         CustomerID
+	ExternalCustomerID string
+	RedirectURL        string
+	Country            string
+	TransactionHash    string
+	FailureReason      string
+	CheckoutURL        string
+	CheckoutSeconds    int64 // how long CheckoutURL serves, in seconds
+	Metadata           []byte
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	CompletedAt        time.Time // zero until completed
+	LatePaymentAt      time.Time // when money came for an order already failed, cancelled or expired; zero: never
+	PriorStatus        SessionStatus
+	Version            int64
+}
+
+// CheckoutSeconds is how long an order's checkout serves unless its gateway says otherwise (contract §2.6).
+const CheckoutSeconds = 1800
+
+// CreateOrder is the body of POST /v1/sessions/{id}/order.
+type CreateOrder struct {
+	Problems       Problems
+	ClientSecret   *string
+	FiatAmount     money.Amount
+	FiatCurrency   *string
+	CryptoCurrency *string
+	Network        *string
+	WalletAddress  *string
+	Gateway        *string
+	Email          *string
+}
+
+// Check is the part of the checks that needs no session; it folds currencies and network.
+func (in *CreateOrder) Check() error {
+	p := &in.Problems
+	requireText(p, "clientSecret", in.ClientSecret)
+	if !in.FiatAmount.IsSet() && !p.Has("fiatAmount") {
+		p.Add("fiatAmount", "is required")
+	}
+	in.CryptoCurrency = checkRequired(p, "cryptoCurrency", in.CryptoCurrency, foldCrypto)
+	in.Network = checkRequired(p, "network", in.Network, foldNetwork)
+	if in.FiatCurrency != nil {
+		fiat := checkForm(p, "fiatCurrency", in.FiatCurrency, foldFiat)
+		in.FiatCurrency = &fiat
+	}
+	if in.WalletAddress != nil {
+		checkText(p, "walletAddress", *in.WalletAddress, MaxAddressChars)
+	}
+	if in.Gateway != nil {
+		checkText(p, "gateway", *in.Gateway, MaxExternalIDChars)
+	}
+	if in.Email != nil && (len(*in.Email) > MaxEmailChars || !emailForm.MatchString(*in.Email)) {
+		p.Add("email", "must be an e-mail address, such as name@example.com")
+	}
+	return p.Err()
+}
+
+func checkRequired(p *Problems, field string, value *string, fold func(string) (string, string)) *string {
+	if value == nil {
+		requireText(p, field, nil)
+		return nil
+	}
+	folded := checkForm(p, field, value, fold)
+	return &folded
+}
+
+// Order holds the request to the session, its values and locks, and makes the order of it, in status creating, without
+// its gateway. The session must be usable.
+func (in *CreateOrder) Order(call *Call, s *Session) (*Order, error) {
+	p := &in.Problems
+	o := &Order{
+		ID: call.Seed.OrderID(call.Began), ProjectID: s.ProjectID, SessionID: s.ID, Type: s.Type.OrderType(),
+		Status: OrderCreating, FiatAmount: in.FiatAmount, FiatCurrency: s.SourceCurrency,
+		CryptoCurrency: *in.CryptoCurrency, Network: *in.Network, WalletAddress: s.DestinationAddress,
+		CustomerID: s.CustomerID, ExternalCustomerID: s.ExternalCustomerID, RedirectURL: s.RedirectURL,
+		Country: s.Country, Metadata: s.Metadata, CheckoutSeconds: CheckoutSeconds,
+		CreatedAt: call.Began, UpdatedAt: call.Now, PriorStatus: s.Status, Version: 1,
+	}
+	s.checkAmount(p, "fiatAmount", in.FiatAmount)
+	s.checkText(p, LockDestinationCurrency, "cryptoCurrency", o.CryptoCurrency)
+	s.checkText(p, LockNetwork, "network", o.Network)
+	if in.FiatCurrency != nil {
+		o.FiatCurrency = *in.FiatCurrency
+		s.checkText(p, LockSourceCurrency, "fiatCurrency", o.FiatCurrency)
+	}
+	if in.WalletAddress != nil {
+		o.WalletAddress = *in.WalletAddress
+		s.checkText(p, LockDestinationAddress, "walletAddress", o.WalletAddress)
+	}
+	if in.Email != nil {
+		o.Email = *in.Email
+	}
+	if o.WalletAddress == "" && o.Type == Buy {
+		p.Add("walletAddress", "is required, because the session has no destinationAddress")
+	}
+	if o.FiatCurrency == "" {
+		p.Add("fiatCurrency", "is required, because the session has no sourceCurrency")
+	} else if currency, ok := money.LookupCurrency(o.FiatCurrency); ok {
+		p.AddError("fiatAmount", currency.Check(o.FiatAmount))
+	}
+	if !p.Has("walletAddress") && !p.Has("network") {
+		_, err := checkWallet(o.Network, o.WalletAddress, call.Project.StrictAddress)
+		p.AddError("walletAddress", err)
+	}
+	return o, p.Err()
+}
+
+// OrderUpdate is what a gateway's notification says of an order, in our terms.
+type OrderUpdate struct {
+	Status          OrderStatus
+	ExternalOrderID string
+	CryptoAmount    money.Amount
+	TransactionHash string
+	FailureReason   string
+}
+
+// Apply moves the order as the update says and returns the event to tell, if any. A late, repeated or out-of-order
+// update changes nothing (contract §3). Of money for an order that had failed, was cancelled or expired, the time is
+// recorded; it is told, and moves no status.
+func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bool) {
+	if u.Status == OrderCompleted && o.LatePaymentAt.IsZero() &&
+		(o.Status == OrderFailed || o.Status == OrderCancelled || o.Status == OrderExpired) {
+		o.LatePaymentAt = now
+		return EventLatePayment, true
+	}
+	if !o.Status.CanBecome(u.Status) {
+		return "", false
+	}
+	info, _ := u.Status.Info()
+	o.Status, o.UpdatedAt = u.Status, now
+	o.Take(u)
+	if u.FailureReason != "" {
+		o.FailureReason = u.FailureReason
+	}
+	if u.Status == OrderCompleted {
+		o.CompletedAt = now
+	}
+	return info.Event, true
+}
+
+// Take takes up what the update tells besides the status.
+func (o *Order) Take(u OrderUpdate) {
+	if u.ExternalOrderID != "" {
+		o.ExternalOrderID = u.ExternalOrderID
+	}
+	if u.CryptoAmount.IsSet() {
+		o.CryptoAmount = u.CryptoAmount
+	}
+	if u.TransactionHash != "" {
+		o.TransactionHash = u.TransactionHash
+	}
+}
+
+// Follow moves the session with its order and tells whether it changed (contract §2.9).
+func (s *Session) Follow(order OrderStatus, now time.Time) bool {
+	info, ok := order.Info()
+	if !ok || info.Session == "" || !s.Status.CanBecome(info.Session) || s.Status != SessionProcessing {
+		return false
+	}
+	s.Status, s.UpdatedAt = info.Session, now
+	return true
+}
