@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/store"
+	"github.com/sliproad/sliproad/internal/webhook"
+)
+
+// The durable steps of an order, as Config.Step is told of them.
+const (
+	StepReserved = "order.reserved" // the session is taken; the gateway has not been asked
+	StepAsked    = "order.asked"    // the gateway has answered; we have not recorded it
+	StepRecorded = "order.recorded" // the order is there; the caller has not been told
+)
+
+// CreateOrder makes the one order of a session, in three durable steps: reserve the session, ask the gateway, record
+// (contract §2.6). A gateway that fails gives the session back.
+func (a *App) CreateOrder(ctx context.Context, call *checkout.Call, id checkout.SessionID, in *checkout.CreateOrder) (*checkout.Order, error) {
+	if err := in.Check(); err != nil {
+		return nil, err
+	}
+	o, err := again(ctx, func() (*checkout.Order, error) { return a.reserveOrder(ctx, call, id, in) })
+	if err != nil || o.Status != checkout.OrderCreating {
+		return o, err
+	}
+	a.Step(StepReserved)
+	// From here on the work goes on even if the caller has gone: the session is taken.
+	return a.placeOrder(context.WithoutCancel(ctx), call, o)
+}
+
+// reserveOrder takes the session for the order. An order in status creating is the caller's to place; any other is the
+// outcome of an earlier run of this very call, whose node died.
+func (a *App) reserveOrder(ctx context.Context, call *checkout.Call, id checkout.SessionID, in *checkout.CreateOrder) (*checkout.Order, error) {
+	s, err := a.payerSession(ctx, call, id, *in.ClientSecret)
+	if err != nil {
+		if checkout.CodeOf(err) == checkout.CodeSessionAlreadyUsed {
+			if o, e := a.DB.Order(ctx, call.Project.ID, call.Seed.OrderID(call.Began)); e == nil && o.SessionID == id {
+				return o, nil
+			}
+		}
+		return nil, err
+	}
+	was := s.Status
+	a.payerCountry(call, s)
+	o, err := in.Order(call, s)
+	if err != nil {
+		return nil, err
+	}
+	g, err := a.chooseGateway(call.Project, in.Gateway, o)
+	if err != nil {
+		return nil, err
+	}
+	o.Gateway = g.Describe().ID
+	s.Status, s.UpdatedAt = checkout.SessionProcessing, call.Now
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.UpdateSession(s, was); err != nil {
+			return err
+		}
+		return tx.ReserveOrder(o, a.lease(call.Now))
+	})
+	return o, err
+}
+
+// lease outlives the gateway call by far, so that only a dead node's reservation is taken over.
+func (a *App) lease(now time.Time) store.Lease {
+	return store.Lease{Owner: a.node, Until: now.Add(a.GatewayTimeout + 20*time.Second)}
+}
+
+// gatewayAuto lets the server choose among the eligible gateways (contract §2.6).
+const gatewayAuto = "auto"
+
+// chooseGateway finds the gateway that the request names, or the project's default, and asks it whether it serves the
+// order.
+func (a *App) chooseGateway(project *checkout.Project, name *string, o *checkout.Order) (gateway.Gateway, error) {
+	want := project.DefaultGateway
+	if name != nil {
+		want = *name
+	}
+	var refusal error = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is required, because the project has no default gateway")
+	if want != "" && want != gatewayAuto {
+		refusal = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is not a gateway that is enabled for this project")
+	}
+	for _, g := range a.Gateways {
+		d := g.Describe()
+		if !slices.Contains(d.Modes, project.Mode) || (want != "" && want != gatewayAuto && want != d.ID) {
+			continue
+		}
+		err := serves(g, d, o)
+		if err == nil {
+			return g, nil
+		}
+		refusal = err
+	}
+	return nil, refusal
+}
+
+func serves(g gateway.Gateway, d gateway.Description, o *checkout.Order) error {
+	if o.WalletAddress == "" && o.Type == checkout.Sell && d.SellNeedsWallet {
+		return checkout.FailField(checkout.CodeValidation, "walletAddress", "is required by this gateway, because the session has no destinationAddress")
+	}
+	if o.Type == checkout.Sell && !d.Sell {
+		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "does not serve offramp sessions")
+	}
+	return g.Check(o)
+}
+
+func (a *App) gateway(id string) (gateway.Gateway, bool) {
+	i := slices.IndexFunc(a.Gateways, func(g gateway.Gateway) bool { return g.Describe().ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return a.Gateways[i], true
+}
+
+// placeOrder asks the gateway for the checkout and records the order, or gives the session back.
+func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.Order) (*checkout.Order, error) {
+	g, ok := a.gateway(o.Gateway)
+	if !ok {
+		return nil, a.releaseOrder(ctx, o, errors.New("the gateway is no longer configured"))
+	}
+	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
+	defer cancel()
+	made, err := g.CreateCheckout(ask, gateway.Request{Order: o, Address: call.Address})
+	if err != nil {
+		return nil, a.releaseOrder(ctx, o, err)
+	}
+	a.Step(StepAsked)
+	recorded, err := again(ctx, func() (*checkout.Order, error) { return a.recordOrder(ctx, o, made) })
+	if err == nil {
+		a.Step(StepRecorded)
+	}
+	return recorded, err
+}
+
+// recordOrder stores the gateway's checkout: from now on the order exists.
+func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made gateway.Checkout) (*checkout.Order, error) {
+	now, seed := a.now(), newSeed()
+	o := *reserved
+	o.Status, o.UpdatedAt = checkout.OrderCreated, now
+	o.CheckoutURL, o.ExternalOrderID = made.URL, made.ExternalOrderID
+	if made.Serves > 0 {
+		o.CheckoutSeconds = int64(made.Serves / time.Second)
+	}
+	event, err := webhook.OrderEvent(seed.EventID(0, now), checkout.EventPending, &o, now)
+	if err != nil {
+		return nil, err
+	}
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.UpdateOrder(&o, checkout.OrderCreating); err != nil {
+			return err
+		}
+		s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
+		if err != nil {
+			return err
+		}
+		s.OrderID, s.UpdatedAt = o.ID, now
+		if err := tx.UpdateSession(s, s.Status); err != nil {
+			return err
+		}
+		return tx.InsertEvent(event)
+	})
+	if !errors.Is(err, store.ErrConflict) {
+		return &o, err
+	}
+	// Another node thought this one dead: it has recorded the order, or given the session back.
+	there, err := a.DB.Order(ctx, o.ProjectID, o.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, gatewayUnavailable(o.Gateway, errors.New("the reservation was given back meanwhile"))
+	case err != nil:
+		return nil, err
+	case there.Status == checkout.OrderCreating:
+		return nil, store.ErrConflict
+	}
+	return there, nil
+}
+
+// releaseOrder gives the session back after its gateway failed, and returns what the caller is told.
+func (a *App) releaseOrder(ctx context.Context, o *checkout.Order, cause error) error {
+	now := a.now()
+	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.DropReservation(o); err != nil {
+			return err
+		}
+		s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
+		if err != nil {
+			return err
+		}
+		was := s.Status
+		s.Status, s.UpdatedAt = o.PriorStatus, now
+		return tx.UpdateSession(s, was)
+	})
+	if err != nil && !errors.Is(err, store.ErrConflict) {
+		return errors.Join(err, cause)
+	}
+	return gatewayUnavailable(o.Gateway, cause)
+}
+
+func gatewayUnavailable(id string, cause error) error {
+	return checkout.Fail(checkout.CodeGatewayUnavailable, "The gateway "+id+" did not make a checkout; the session is not used up. Try again, or name another gateway.").Because(cause)
+}

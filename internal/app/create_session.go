@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/store"
+	"github.com/sliproad/sliproad/internal/vault"
+	"github.com/sliproad/sliproad/internal/webhook"
+)
+
+// clientSecretPrefix begins every clientSecret (contract §2.1).
+const clientSecretPrefix = "sess_secret_"
+
+const purposeClientSecret = "client secret"
+
+// NewSession is a session as its creator is told of it, once.
+type NewSession struct {
+	Session      *checkout.Session
+	ClientSecret string
+	CheckoutURL  string
+}
+
+// CreateSession makes a session, and its customer on first sight (contract §2.1).
+func (a *App) CreateSession(ctx context.Context, call *checkout.Call, in *checkout.CreateSession) (*NewSession, error) {
+	s, err := in.Session(call)
+	if err != nil {
+		return nil, err
+	}
+	if s.CountrySource == "" {
+		s.Country, s.CountrySource = a.Countries.Country(call.Address), checkout.CountryFromBackend
+	}
+	secret, keyID := a.Ring.Token(purposeClientSecret, string(s.ID))
+	s.SecretKeyID = keyID
+	given := s.CustomerID
+	s, err = again(ctx, func() (*checkout.Session, error) { return a.insertSession(ctx, call, s, given) })
+	if err != nil {
+		return nil, err
+	}
+	secret = clientSecretPrefix + secret
+	return &NewSession{
+		Session: s, ClientSecret: secret,
+		// The secret goes into the fragment, which reaches neither logs nor referrers.
+		CheckoutURL: a.PublicURL + "/checkout/" + string(s.ID) + "#" + url.PathEscape(secret),
+	}, nil
+}
+
+func (a *App) insertSession(ctx context.Context, call *checkout.Call, s *checkout.Session, given checkout.CustomerID) (*checkout.Session, error) {
+	customer, err := a.customer(ctx, call, s, given)
+	if err != nil {
+		return nil, err
+	}
+	s.CustomerID = customer.id
+	event, err := webhook.SessionEvent(call.Seed.EventID(0, call.Began), checkout.EventSessionCreated, s, call.Now)
+	if err != nil {
+		return nil, err
+	}
+	var there *checkout.Session
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := customer.settle(tx, s, call); err != nil {
+			return err
+		}
+		inserted, err := tx.InsertSession(s)
+		if err != nil {
+			return err
+		}
+		if !inserted { // an earlier run of this very call got so far, and died
+			there, err = tx.Session(ctx, s.ProjectID, s.ID)
+			return err
+		}
+		return tx.InsertEvent(event)
+	})
+	if errors.Is(err, errOtherCustomer) {
+		return nil, store.ErrConflict
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.customers.put(s.ProjectID, s.ExternalCustomerID, s.CustomerID)
+	if there != nil {
+		return there, nil
+	}
+	return s, nil
+}
+
+// errOtherCustomer says that a racing call created the customer first: decide anew, with theirs.
+var errOtherCustomer = errors.New("app: another call created the customer")
+
+// clientSecretHolds compares the secret given with the session's, in constant time.
+func (a *App) clientSecretHolds(s *checkout.Session, given string) bool {
+	want := a.Ring.TokenBy(s.SecretKeyID, purposeClientSecret, string(s.ID))
+	return want != "" && vault.Equal(clientSecretPrefix+want, given)
+}

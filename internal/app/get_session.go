@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/store"
+)
+
+// GetSession reads a session (contract §2.4). The payer's first call looks the country up anew.
+func (a *App) GetSession(ctx context.Context, call *checkout.Call, id checkout.SessionID) (*checkout.Session, error) {
+	s, err := a.session(ctx, call, id)
+	if err != nil || !a.payerCountry(call, s) {
+		return s, err
+	}
+	s.UpdatedAt = call.Now
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.UpdateSession(s, s.Status) })
+	if errors.Is(err, store.ErrConflict) { // changed meanwhile; the next call of the payer does it
+		return a.session(ctx, call, id)
+	}
+	return s, err
+}
+
+func (a *App) session(ctx context.Context, call *checkout.Call, id checkout.SessionID) (*checkout.Session, error) {
+	s, err := a.DB.Session(ctx, call.Project.ID, id)
+	return found("session", s, err)
+}
+
+// payerCountry replaces a country that came from the backend's address by that of the payer's, on the payer's first
+// call, and tells whether it did (contract §2.1).
+func (a *App) payerCountry(call *checkout.Call, s *checkout.Session) bool {
+	if call.Secret() || s.CountrySource != checkout.CountryFromBackend || s.Usable(call.Now) != nil {
+		return false
+	}
+	s.Country, s.CountrySource = a.Countries.Country(call.Address), checkout.CountryFromPayer
+	return true
+}
+
+// payerSession reads a session for one who must hold its clientSecret, in the contract's order of checks: 404, 403, 409.
+func (a *App) payerSession(ctx context.Context, call *checkout.Call, id checkout.SessionID, secret string) (*checkout.Session, error) {
+	s, err := a.session(ctx, call, id)
+	if err != nil {
+		return nil, err
+	}
+	if !a.clientSecretHolds(s, secret) {
+		return nil, checkout.FailField(checkout.CodeForbidden, "clientSecret", "is not that of this session")
+	}
+	return s, s.Usable(call.Now)
+}

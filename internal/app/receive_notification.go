@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/store"
+	"github.com/sliproad/sliproad/internal/webhook"
+)
+
+// ReceiveNotification takes what a gateway posted: verified by the gateway's own scheme, stored raw, applied once
+// (contract §5). A late, repeated or out-of-order notification changes nothing and is no error.
+func (a *App) ReceiveNotification(ctx context.Context, gatewayID string, n gateway.Notification) error {
+	project, err := a.DB.Project(ctx, n.ProjectID)
+	if _, err := found("project", project, err); err != nil {
+		return err
+	}
+	g, ok := a.gateway(gatewayID)
+	if !ok || !slices.Contains(g.Describe().Modes, project.Mode) {
+		return checkout.NotFound("gateway")
+	}
+	n.Now = a.now()
+	updates, err := g.ParseNotification(ctx, n)
+	switch {
+	case errors.Is(err, gateway.ErrForged):
+		return checkout.Fail(checkout.CodeInvalidSignature, "The notification's signature is missing or wrong.").Because(err)
+	case errors.Is(err, gateway.ErrMalformed):
+		return checkout.Fail(checkout.CodeValidation, "The notification is signed, but can't be read.").Because(err)
+	case err != nil:
+		return err
+	}
+	for _, u := range updates {
+		sealed := a.Ring.Seal(n.Body, "notification/"+string(n.ProjectID)+"/"+gatewayID)
+		_, err := again(ctx, func() (bool, error) { return a.applyUpdate(ctx, gatewayID, n, u, sealed) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyUpdate stores the notification and moves the order and its session, in one transaction.
+func (a *App) applyUpdate(ctx context.Context, gatewayID string, n gateway.Notification, u gateway.Update, sealed []byte) (changed bool, err error) {
+	seed := newSeed()
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+		changed = false
+		fresh, err := tx.InsertNotification(store.Notification{
+			Project: n.ProjectID, Gateway: gatewayID, DedupKey: u.DedupKey, OrderID: u.OrderID, ReceivedAt: n.Now, Sealed: sealed,
+		})
+		if err != nil || !fresh {
+			return err
+		}
+		o, err := tx.Order(ctx, n.ProjectID, u.OrderID)
+		if errors.Is(err, store.ErrNotFound) || (err == nil && o.Gateway != gatewayID) {
+			return nil // kept, for a person to look at; there is nothing to move
+		}
+		if err != nil {
+			return err
+		}
+		if o.Status == checkout.OrderCreating { // faster than our own record: the gateway will send it again
+			return checkout.Fail(checkout.CodeGatewayUnavailable, "The order is still being made; send the notification again.")
+		}
+		changed, err = moveOrder(ctx, tx, o, u, n, seed)
+		return err
+	})
+	return changed, err
+}
+
+func moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u gateway.Update, n gateway.Notification, seed checkout.Seed) (bool, error) {
+	was := o.Status
+	update := checkout.OrderUpdate{
+		Status: u.Status, ExternalOrderID: u.ExternalOrderID, CryptoAmount: u.CryptoAmount,
+		TransactionHash: u.TransactionHash, FailureReason: u.FailureReason,
+	}
+	kind, changed := o.Apply(update, n.Now)
+	if !changed {
+		return false, nil
+	}
+	if err := tx.UpdateOrder(o, was); err != nil {
+		return false, err
+	}
+	s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
+	if err != nil {
+		return false, err
+	}
+	if sessionWas := s.Status; s.Follow(o.Status, n.Now) {
+		if err := tx.UpdateSession(s, sessionWas); err != nil {
+			return false, err
+		}
+	}
+	if kind == "" {
+		return true, nil
+	}
+	if kind == checkout.EventLatePayment {
+		o.Take(update) // told in the event; the order stays as it ended
+	}
+	event, err := webhook.OrderEvent(seed.EventID(0, n.Now), kind, o, n.Now)
+	if err != nil {
+		return false, err
+	}
+	return true, tx.InsertEvent(event)
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+)
+
+// countSlots is how many rows share one count. SQLite has one writer, so one row serves.
+const countSlots = 1
+
+// countKey is one cell of the exact totals: sessions are counted by type and status, orders by gateway and status.
+type countKey struct {
+	project  checkout.ProjectID
+	resource string
+	facet    string
+	status   string
+}
+
+// countDeltas gathers the changes of a transaction, so that each cell is written once a commit, whatever the number of
+// rows.
+type countDeltas map[countKey]int64
+
+func (tx *Tx) count(key countKey, delta int64) {
+	if tx.counts == nil {
+		tx.counts = countDeltas{}
+	}
+	tx.counts[key] += delta
+}
+
+func (d countDeltas) merge(other countDeltas) {
+	for k, n := range other {
+		d[k] += n
+	}
+}
+
+func (d countDeltas) flush(ctx context.Context, w *writer) error {
+	keys := make([]countKey, 0, len(d))
+	for k, n := range d {
+		if n != 0 {
+			keys = append(keys, k)
+		}
+	}
+	// One order for all, so that concurrent transactions of another engine can't deadlock.
+	slices.SortFunc(keys, func(a, b countKey) int {
+		return strings.Compare(string(a.project)+a.resource+a.facet+a.status, string(b.project)+b.resource+b.facet+b.status)
+	})
+	for _, k := range keys {
+		err := w.exec(ctx, `insert into counts (project_id, resource, facet, status, slot, n) values ($1, $2, $3, $4, $5, $6)
+			on conflict (project_id, resource, facet, status, slot) do update set n = counts.n + excluded.n`,
+			string(k.project), k.resource, k.facet, k.status, countSlots-1, d[k])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// total sums the cells of the project and resource; an empty facet or status stands for all.
+func (r Reader) total(ctx context.Context, project checkout.ProjectID, resource, facet, status string) (int64, error) {
+	query := `select cast(coalesce(sum(n), 0) as bigint) from counts where project_id = $1 and resource = $2`
+	args := []any{string(project), resource}
+	if facet != "" {
+		args = append(args, facet)
+		query += " and facet = $3"
+	}
+	if status != "" {
+		args = append(args, status)
+		query += " and status = $" + string('0'+rune(len(args)))
+	}
+	var n int64
+	err := r.q.queryRow(ctx, query, args...).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migration is one step of the schema.
+type Migration struct {
+	Version   int64
+	Name      string
+	AppliedAt time.Time // zero: pending
+}
+
+func (db *DB) provider() (*goose.Provider, *sql.DB, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := sql.Open("sqlite", dsn(db.path))
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, conn, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return p, conn, nil
+}
+
+// Migrate brings the schema up to date and returns the steps taken. It may run beside a server.
+func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
+	p, conn, err := db.provider()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	results, err := p.Up(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	var done []Migration
+	for _, r := range results {
+		done = append(done, Migration{Version: r.Source.Version, Name: r.Source.Path})
+	}
+	return done, nil
+}
+
+// Migrations lists the steps this version knows, and when each was taken.
+func (db *DB) Migrations(ctx context.Context) ([]Migration, error) {
+	p, conn, err := db.provider()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	states, err := p.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []Migration
+	for _, s := range states {
+		list = append(list, Migration{Version: s.Source.Version, Name: s.Source.Path, AppliedAt: s.AppliedAt})
+	}
+	return list, nil
+}
+
+// CheckSchema is nil where this version of the program can run on the schema: it is the one it knows, or one step
+// newer, which is additive.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	p, conn, err := db.provider()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	current, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("schema: %w", err)
+	}
+	sources := p.ListSources()
+	newest := sources[len(sources)-1].Version
+	switch {
+	case current < newest:
+		return fmt.Errorf("schema: the database is at version %d, this sliproad needs %d; run: sliproad migrate up", current, newest)
+	case current > newest+1:
+		return fmt.Errorf("schema: the database is at version %d, this sliproad knows %d; install a newer sliproad", current, newest)
+	}
+	return nil
+}

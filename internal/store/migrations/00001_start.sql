@@ -1,0 +1,173 @@
+-- One text for SQLite and PostgreSQL. Every table that grows is keyed by its project, so that it can be sharded by it;
+-- api_keys and projects are small and global. Times are microseconds since 1970, UTC. Amounts are decimal text.
+-- An absent text is ''. State changes are compare-and-swap on version.
+
+-- +goose Up
+create table projects (
+    id text not null primary key,
+    name text not null,
+    mode text not null,
+    default_gateway text not null,
+    allowed_origins text not null,
+    strict_address boolean not null,
+    created_at bigint not null
+);
+
+create table api_keys (
+    hash bytea not null primary key,
+    id text not null,
+    project_id text not null,
+    kind text not null,
+    hint text not null,
+    created_at bigint not null,
+    expires_at bigint not null,
+    revoked_at bigint not null
+);
+create unique index api_keys_by_id on api_keys (project_id, id);
+
+create table customers (
+    project_id text not null,
+    id text not null,
+    external_id text,
+    created_at bigint not null,
+    primary key (project_id, id)
+);
+create unique index customers_by_external_id on customers (project_id, external_id);
+
+create table sessions (
+    project_id text not null,
+    id text not null,
+    bucket smallint not null,
+    customer_id text not null,
+    external_customer_id text not null,
+    type text not null,
+    status text not null,
+    source_amount text not null,
+    source_currency text not null,
+    destination_currency text not null,
+    network text not null,
+    destination_address text not null,
+    redirect_url text not null,
+    country text not null,
+    country_source text not null,
+    metadata text not null,
+    field_locks text not null,
+    warnings text not null,
+    expires_at bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    order_id text not null,
+    secret_key_id text not null,
+    version bigint not null,
+    primary key (project_id, id)
+);
+create index sessions_by_created on sessions (project_id, created_at, id);
+create index sessions_by_status on sessions (project_id, status, created_at, id);
+create index sessions_by_customer on sessions (project_id, customer_id, created_at, id);
+-- What is open waits here for its expiry; the sweeper empties it.
+create index sessions_open_by_expiry on sessions (expires_at, project_id) where status in ('pending', 'confirmed');
+
+create table orders (
+    project_id text not null,
+    id text not null,
+    bucket smallint not null,
+    session_id text not null,
+    type text not null,
+    status text not null,
+    gateway text not null,
+    external_order_id text not null,
+    fiat_amount text not null,
+    fiat_currency text not null,
+    crypto_currency text not null,
+    crypto_amount text not null,
+    network text not null,
+    wallet_address text not null,
+    email text not null,
+    customer_id text not null,
+    external_customer_id text not null,
+    redirect_url text not null,
+    country text not null,
+    transaction_hash text not null,
+    failure_reason text not null,
+    checkout_url text not null,
+    checkout_seconds bigint not null,
+    metadata text not null,
+    created_at bigint not null,
+    updated_at bigint not null,
+    completed_at bigint not null,
+    late_payment_at bigint not null,
+    prior_status text not null,
+    lease_owner text not null,
+    lease_until bigint not null,
+    version bigint not null,
+    primary key (project_id, id)
+);
+-- The arbiter of "exactly one order per session".
+create unique index orders_by_session on orders (project_id, session_id);
+create index orders_by_created on orders (project_id, created_at, id);
+create index orders_by_status on orders (project_id, status, created_at, id);
+create index orders_by_customer on orders (project_id, customer_id, created_at, id);
+-- Reservations whose gateway call has not come back; normally almost empty.
+create index orders_creating on orders (lease_until) where status = 'creating';
+
+-- The outbox, and the event log.
+create table events (
+    project_id text not null,
+    id text not null,
+    bucket smallint not null,
+    type text not null,
+    session_id text not null,
+    order_id text not null,
+    created_at bigint not null,
+    body bytea not null,
+    primary key (project_id, id)
+);
+
+create table idempotency (
+    project_id text not null,
+    key text not null,
+    fingerprint bytea not null,
+    seed bytea not null,
+    owner text not null,
+    lease_until bigint not null,
+    epoch bigint not null,
+    status bigint not null,
+    body bytea,
+    replays bigint not null,
+    created_at bigint not null,
+    primary key (project_id, key)
+);
+create index idempotency_by_age on idempotency (created_at);
+
+-- Raw notifications of gateways, sealed; the unique key is the arbiter of "applied once".
+create table notifications (
+    project_id text not null,
+    gateway text not null,
+    dedup_key text not null,
+    order_id text not null,
+    received_at bigint not null,
+    body bytea not null,
+    primary key (project_id, gateway, dedup_key)
+);
+
+-- Exact totals of lists. A total is the sum over the slots, so that one busy project's writers don't queue on one row.
+create table counts (
+    project_id text not null,
+    resource text not null,
+    facet text not null,
+    status text not null,
+    slot smallint not null,
+    n bigint not null,
+    primary key (project_id, resource, facet, status, slot)
+);
+
+-- +goose Down
+drop table counts;
+drop table notifications;
+drop table idempotency;
+drop table events;
+drop table orders;
+drop table sessions;
+drop table customers;
+drop table api_keys;
+drop table projects;

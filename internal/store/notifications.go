@@ -1,0 +1,25 @@
+package store
+
+import (
+	"time"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+)
+
+// Notification is what a gateway posted, sealed.
+type Notification struct {
+	Project    checkout.ProjectID
+	Gateway    string
+	DedupKey   string
+	OrderID    checkout.OrderID
+	ReceivedAt time.Time
+	Sealed     []byte
+}
+
+// InsertNotification stores the notification. False: it was stored, and applied, before.
+func (tx *Tx) InsertNotification(n Notification) (bool, error) {
+	rows, err := tx.exec(`insert into notifications (project_id, gateway, dedup_key, order_id, received_at, body)
+		values ($1, $2, $3, $4, $5, $6) on conflict (project_id, gateway, dedup_key) do nothing`,
+		string(n.Project), n.Gateway, n.DedupKey, string(n.OrderID), micros(n.ReceivedAt), n.Sealed)
+	return rows == 1, err
+}

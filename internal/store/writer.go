@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// writer is SQLite's group commit. One goroutine owns the only writing connection. It takes all functions that wait,
+// runs each in its own savepoint of one transaction, commits once, with one fsync, and answers them all after it. While
+// it commits, the next functions gather.
+type writer struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	queue chan *write
+	opts  Options
+
+	closing sync.RWMutex // held for reading while a write is handed over
+	closed  bool
+	done    chan struct{}
+}
+
+type write struct {
+	ctx   context.Context
+	fn    func(*Tx) error
+	err   error
+	panic any
+	done  chan struct{}
+}
+
+var errClosed = errors.New("store: the database is closed")
+
+func openWriter(ctx context.Context, path string, opts Options) (*writer, error) {
+	db, err := sql.Open("sqlite", dsn(path, "cache_size(-64000)"))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	w := &writer{
+		db: db, conn: conn, opts: opts, stmts: map[string]*sql.Stmt{},
+		queue: make(chan *write, opts.MaxBatch), done: make(chan struct{}),
+	}
+	go w.run()
+	return w, nil
+}
+
+// do hands the function over and waits for its commit. A caller whose context ends while the function waits its turn
+// gets the context's error, and the function does not run; once it runs, its outcome is told.
+func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
+	wr := &write{ctx: ctx, fn: fn, done: make(chan struct{})}
+	if err := w.hand(ctx, wr); err != nil {
+		return err
+	}
+	<-wr.done
+	if wr.panic != nil {
+		panic(wr.panic)
+	}
+	return wr.err
+}
+
+func (w *writer) hand(ctx context.Context, wr *write) error {
+	w.closing.RLock()
+	defer w.closing.RUnlock()
+	if w.closed {
+		return errClosed
+	}
+	select {
+	case w.queue <- wr:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) close() error {
+	w.closing.Lock()
+	already := w.closed
+	if !already {
+		w.closed = true
+		close(w.queue)
+	}
+	w.closing.Unlock()
+	<-w.done
+	if already {
+		return nil
+	}
+	return errors.Join(w.conn.Close(), w.db.Close())
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	var batch []*write
+	for first := range w.queue {
+		batch = append(batch[:0], first)
+	gather:
+		for len(batch) < w.opts.MaxBatch {
+			select {
+			case wr, ok := <-w.queue:
+				if !ok {
+					break gather
+				}
+				batch = append(batch, wr)
+			default:
+				break gather
+			}
+		}
+		w.commit(batch)
+		for _, wr := range batch {
+			close(wr.done)
+		}
+	}
+}
+
+// commit runs the batch in one transaction. Whoever failed alone is told so; if the commit fails, all are.
+func (w *writer) commit(batch []*write) {
+	ctx := context.Background()
+	if err := w.exec(ctx, "begin immediate"); err != nil {
+		failAll(batch, err)
+		return
+	}
+	counts := countDeltas{}
+	wrote := false
+	for _, wr := range batch {
+		if wr.err = wr.ctx.Err(); wr.err != nil {
+			continue
+		}
+		tx := &Tx{ctx: ctx, w: w}
+		tx.Reader = Reader{tx}
+		w.runOne(ctx, tx, wr)
+		if wr.err == nil && wr.panic == nil {
+			wrote = wrote || tx.wrote
+			counts.merge(tx.counts)
+		}
+	}
+	err := counts.flush(ctx, w)
+	if err == nil {
+		if wrote {
+			err = w.exec(ctx, "commit")
+		} else {
+			err = w.exec(ctx, "rollback") // nothing to keep: no fsync
+		}
+	}
+	if err != nil {
+		_ = w.exec(ctx, "rollback") // may already have been rolled back
+		failAll(batch, err)
+	}
+}
+
+func failAll(batch []*write, err error) {
+	for _, wr := range batch {
+		if wr.err == nil && wr.panic == nil {
+			wr.err = err
+		}
+	}
+}
+
+// runOne runs one function in its savepoint. A panic is the caller's: it is rolled back here and raised there.
+func (w *writer) runOne(ctx context.Context, tx *Tx, wr *write) {
+	if wr.err = w.exec(ctx, "savepoint one"); wr.err != nil {
+		return
+	}
+	func() {
+		defer func() { wr.panic = recover() }()
+		wr.err = wr.fn(tx)
+	}()
+	if wr.err != nil || wr.panic != nil {
+		if err := w.exec(ctx, "rollback to one"); err != nil {
+			wr.err = errors.Join(wr.err, err)
+		}
+	}
+	if err := w.exec(ctx, "release one"); err != nil {
+		wr.err = errors.Join(wr.err, err)
+	}
+}
+
+func (w *writer) exec(ctx context.Context, query string, args ...any) error {
+	st, err := w.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	_, err = st.ExecContext(ctx, args...)
+	return err
+}
+
+func (w *writer) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := w.stmts[query]; ok {
+		return st, nil
+	}
+	st, err := w.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %q: %w", query, err)
+	}
+	w.stmts[query] = st
+	return st, nil
+}
+
+// Tx is a transaction under way. Its reads see its own writes.
+type Tx struct {
+	Reader
+	ctx    context.Context
+	w      *writer
+	wrote  bool
+	counts countDeltas
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (tx *Tx) exec(query string, args ...any) (int64, error) {
+	if tx.w.opts.Trace != nil {
+		tx.w.opts.Trace(query, args)
+	}
+	st, err := tx.w.stmt(tx.ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(tx.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	tx.wrote = true
+	return res.RowsAffected()
+}
+
+// swap is exec for a compare-and-swap: no row changed is ErrConflict.
+func (tx *Tx) swap(query string, args ...any) error {
+	n, err := tx.exec(query, args...)
+	if err == nil && n == 0 {
+		return ErrConflict
+	}
+	return err
+}
+
+func (tx *Tx) query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	if tx.w.opts.Trace != nil {
+		tx.w.opts.Trace(query, args)
+	}
+	st, err := tx.w.stmt(tx.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(tx.ctx, args...)
+}
+
+func (tx *Tx) queryRow(_ context.Context, query string, args ...any) *sql.Row {
+	if tx.w.opts.Trace != nil {
+		tx.w.opts.Trace(query, args)
+	}
+	st, err := tx.w.stmt(tx.ctx, query)
+	if err != nil {
+		return tx.w.conn.QueryRowContext(tx.ctx, query, args...) // tells the error from Scan
+	}
+	return st.QueryRowContext(tx.ctx, args...)
+}
