@@ -1,0 +1,184 @@
+package httpapi
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"crypto/rand"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sliproad/sliproad/internal/app"
+	"github.com/sliproad/sliproad/internal/checkout"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	App            *app.App
+	Log            *slog.Logger
+	LogRequests    bool           // a line for every request
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	KeyRate        Rate           // for each API key
+	AddressRate    Rate           // for each client address, on routes without a key
+	Metrics        prometheus.Registerer
+	Pages          http.Handler // what is under /sandbox/; nil: nothing
+}
+
+// Server answers the API. It is an http.Handler.
+type Server struct {
+	Config
+	mux       *http.ServeMux
+	keys      *limiter[checkout.KeyID]
+	addresses *limiter[netip.Addr]
+	durations *prometheus.HistogramVec
+	panics    prometheus.Counter
+}
+
+// New makes a Server.
+func New(c Config) *Server {
+	s := &Server{
+		Config: c, mux: http.NewServeMux(),
+		keys: newLimiter[checkout.KeyID](c.KeyRate), addresses: newLimiter[netip.Addr](c.AddressRate),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sliproad_http_request_duration_seconds", Help: "Time to answer a request, by operation and status class.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 3, 10),
+		}, []string{"op", "status"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "sliproad_http_panics_total", Help: "Requests that ended in a panic."}),
+	}
+	c.Metrics.MustRegister(s.durations, s.panics)
+	routes := map[string][]*endpoint{}
+	for i := range endpoints {
+		e := &endpoints[i]
+		routes[e.path] = append(routes[e.path], e)
+	}
+	for path, list := range routes {
+		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.dispatch(w, r, list) })
+	}
+	if c.Pages != nil {
+		s.mux.Handle("/sandbox/", c.Pages)
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.serve(w, r, &endpoint{op: "unknown", handle: func(*Server, *exchange) (int, any, error) {
+			return 0, nil, checkout.Fail(checkout.CodeNotFound, "There is no route "+r.URL.Path+"; see /openapi.yaml.")
+		}})
+	})
+	return s
+}
+
+// Endpoints lists the operations, for tests that hold the specification to the code.
+func Endpoints() []Endpoint {
+	list := make([]Endpoint, len(endpoints))
+	for i, e := range endpoints {
+		list[i] = Endpoint{e.op, e.method, e.path, e.auth.String(), e.cors}
+	}
+	return list
+}
+
+// Endpoint is one row of the table of endpoints.
+type Endpoint struct {
+	Operation string
+	Method    string
+	Path      string
+	Auth      string // "none", "public" (any key), "secret" or "test" (the secret key of a test project)
+	CORS      bool
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The standard mux would redirect such paths; there is nothing at their clean form that we would send anyone to.
+	if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/.") {
+		r.URL.Path = "/" + "\x00" // no route
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// dispatch finds the endpoint of the method. HEAD is answered as GET; browsers ask with OPTIONS.
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, list []*endpoint) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if i := slices.IndexFunc(list, func(e *endpoint) bool { return e.method == method }); i >= 0 {
+		s.serve(w, r, list[i])
+		return
+	}
+	allow := allowed(list)
+	if method == http.MethodOptions && slices.ContainsFunc(list, func(e *endpoint) bool { return e.cors }) {
+		s.preflight(w, r, allow)
+		return
+	}
+	s.serve(w, r, &endpoint{op: "unknown", handle: func(_ *Server, x *exchange) (int, any, error) {
+		x.w.Header().Set("Allow", allow)
+		return 0, nil, checkout.Fail(checkout.CodeMethodNotAllowed, "This route takes "+allow+", not "+r.Method+".")
+	}})
+}
+
+func allowed(list []*endpoint) string {
+	var methods []string
+	for _, e := range list {
+		methods = append(methods, e.method)
+		if e.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		if e.cors {
+			methods = append(methods, http.MethodOptions)
+		}
+	}
+	slices.Sort(methods)
+	return strings.Join(slices.Compact(methods), ", ")
+}
+
+// serve runs one request through its endpoint and writes the answer.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
+	x := &exchange{w: w, r: r, op: e.op, requestID: "req_" + rand.Text(), endpoint: e}
+	header := w.Header()
+	header["X-Request-Id"] = []string{x.requestID}
+	if e.cors {
+		allowOrigin(header, r, nil)
+	}
+	x.call = s.App.NewCall(clientAddress(r, s.TrustedProxies))
+	x.call.RequestID = x.requestID
+	status, body := s.guarded(x, func() (int, any, error) { return s.checked(x) })
+	if header["X-Ratelimit-Limit"] == nil {
+		s.addresses.peek(x.call.Address, x.call.Now).headers(header)
+	}
+	s.write(x, status, body)
+	took := s.App.Now().Sub(x.call.Now)
+	s.durations.WithLabelValues(e.op, statusClass(status)).Observe(took.Seconds())
+	if s.LogRequests {
+		s.log(x, status, took)
+	}
+}
+
+func (s *Server) log(x *exchange, status int, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("op", x.op), slog.String("method", x.r.Method), slog.String("path", x.r.URL.Path), slog.Int("status", status),
+		slog.Duration("took", took), slog.String("requestId", x.requestID),
+	}
+	if x.call.Project != nil {
+		attrs = append(attrs, slog.String("projectId", string(x.call.Project.ID)))
+	}
+	s.Log.LogAttrs(x.r.Context(), slog.LevelInfo, "request", attrs...)
+}
+
+func statusClass(status int) string { return string('0'+rune(status/100)) + "xx" }
+
+// guarded turns everything that may happen, a panic included, into a status and a body.
+func (s *Server) guarded(x *exchange, run func() (int, any, error)) (status int, body any) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panics.Inc()
+			status, body = s.fail(x, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	status, body, err := run()
+	if err != nil {
+		status, body = s.fail(x, err)
+	}
+	return status, body
+}
