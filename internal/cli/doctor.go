@@ -76,12 +76,20 @@ func (c *doctorCommand) show(d *doctor, s settings) {
 		keys = "set; ids " + strings.Join(s.ring.KeyIDs(), ", ") + ", the newest first"
 	}
 	rows := [][2]string{
-		{"addr", s.addr}, {"database", or(s.database, "not set")}, {"master keys", keys}, {"public URL", or(s.publicURL, "not set: the address listened on")},
-		{"trusted proxies", or(strings.Trim(fmt.Sprint(s.trusted), "[]"), "none")}, {"country by IP", or(s.geoipFile, "built-in table")},
+		{"addr", s.addr},
+		{"database", or(s.database, "not set")},
+		{"master keys", keys},
+		{"public URL", or(s.publicURL, "not set: the address listened on")},
+		{"trusted proxies", or(strings.Trim(fmt.Sprint(s.trusted), "[]"), "none")},
+		{"country by IP", or(s.geoipFile, "built-in table")},
 		{"rate per key", fmt.Sprintf("%d/s, %d at once", s.keyRate.PerSecond, s.keyRate.Burst)},
 		{"rate per address", fmt.Sprintf("%d/s, %d at once", s.addressRate.PerSecond, s.addressRate.Burst)},
-		{"gateway timeout", s.gatewayTimeout.String()}, {"metrics", or(s.metricsAddr, "off")}, {"log level", s.logLevel.String()},
-		{"log requests", fmt.Sprint(s.logRequests)}, {"commit batch", fmt.Sprint(s.commitBatch)}, {"private webhooks", fmt.Sprint(s.privateHooks)},
+		{"gateway timeout", s.gatewayTimeout.String()},
+		{"metrics", or(s.metricsAddr, "off")},
+		{"log level", s.logLevel.String()},
+		{"log requests", fmt.Sprint(s.logRequests)},
+		{"commit batch", fmt.Sprint(s.commitBatch)},
+		{"private webhooks", fmt.Sprint(s.privateHooks)},
 	}
 	for _, r := range rows {
 		d.say("", r[0], r[1])

@@ -1,9 +1,8 @@
 package httpapi
 
 import (
-	"net/http"
-
 	"crypto/rand"
+	"net/http"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 )

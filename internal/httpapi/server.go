@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -36,8 +35,7 @@ type Server struct {
 	mux       *http.ServeMux
 	keys      *limiter[checkout.KeyID]
 	addresses *limiter[netip.Addr]
-	durations *prometheus.HistogramVec
-	panics    prometheus.Counter
+	metrics   *metrics
 }
 
 // New makes a Server.
@@ -45,13 +43,8 @@ func New(c Config) *Server {
 	s := &Server{
 		Config: c, mux: http.NewServeMux(),
 		keys: newLimiter[checkout.KeyID](c.KeyRate), addresses: newLimiter[netip.Addr](c.AddressRate),
-		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sliproad_http_request_duration_seconds", Help: "Time to answer a request, by operation and status class.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 3, 10),
-		}, []string{"op", "status"}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "sliproad_http_panics_total", Help: "Requests that ended in a panic."}),
+		metrics: newMetrics(c.Metrics),
 	}
-	c.Metrics.MustRegister(s.durations, s.panics)
 	routes := map[string][]*endpoint{}
 	for i := range endpoints {
 		e := &endpoints[i]
@@ -149,7 +142,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	}
 	s.write(x, status, body)
 	took := s.App.Now().Sub(x.call.Now)
-	s.durations.WithLabelValues(e.op, statusClass(status)).Observe(took.Seconds())
+	s.metrics.observe(e.op, status, took)
 	if s.LogRequests {
 		s.log(x, status, took)
 	}
@@ -166,13 +159,11 @@ func (s *Server) log(x *exchange, status int, took time.Duration) {
 	s.Log.LogAttrs(x.r.Context(), slog.LevelInfo, "request", attrs...)
 }
 
-func statusClass(status int) string { return string('0'+rune(status/100)) + "xx" }
-
 // guarded turns everything that may happen, a panic included, into a status and a body.
 func (s *Server) guarded(x *exchange, run func() (int, any, error)) (status int, body any) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panics.Inc()
+			s.metrics.panics.Inc()
 			status, body = s.fail(x, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
