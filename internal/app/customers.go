@@ -61,7 +61,7 @@ func (a *App) customer(ctx context.Context, call *checkout.Call, s *checkout.Ses
 	have, err := a.DB.CustomerByExternalID(ctx, s.ProjectID, s.ExternalCustomerID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return sessionCustomer{id: call.Seed.CustomerID(), create: true}, nil
+		return sessionCustomer{id: call.Seed.CustomerID(call.Began), create: true}, nil
 	case err != nil:
 		return sessionCustomer{}, err
 	}

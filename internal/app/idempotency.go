@@ -48,8 +48,9 @@ func (a *App) BeginIdempotent(ctx context.Context, call *checkout.Call, key stri
 	case store.IdempotentReplay:
 		body, err := a.Ring.Open(c.rec.Body, idempotencyContext(c.rec))
 		return nil, &Replay{c.rec.Status, body}, err
+	case store.IdempotentNew:
+		call.Seed, call.Began = c.rec.Seed, c.rec.CreatedAt
 	}
-	call.Seed, call.Began = c.rec.Seed, c.rec.CreatedAt
 	return c.rec, nil, nil
 }
 

@@ -18,7 +18,7 @@ type NewKey struct {
 // CreateProject makes a project with a secret and a public key.
 func (a *App) CreateProject(ctx context.Context, p checkout.Project) (*checkout.Project, []NewKey, error) {
 	now, seed := a.now(), newSeed()
-	p.ID, p.CreatedAt = seed.ProjectID(), now
+	p.ID, p.CreatedAt = seed.ProjectID(now), now
 	keys := []NewKey{makeKey(seed, 0, &p, checkout.KeySecret, now), makeKey(seed, 1, &p, checkout.KeyPublic, now)}
 	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertProject(&p); err != nil {

@@ -54,10 +54,14 @@ func (s Seed) stamped(prefix string, n int, at time.Time) string {
 	return prefix + crockford.EncodeToString(raw[:])
 }
 
-// uuid makes a random (version 4) UUID.
-func (s Seed) uuid(kind string, n int) string {
-	b := s.derive(kind, n)
-	b[6] = b[6]&0x0f | 0x40
+// uuid makes a version 7 UUID: 48 bits of milliseconds, then 74 random bits. Rows of new customers then stand together
+// in their indexes, which halves the pages that a commit writes.
+func (s Seed) uuid(kind string, at time.Time) string {
+	b := s.derive(kind, 0)
+	var millis [8]byte
+	binary.BigEndian.PutUint64(millis[:], uint64(at.UnixMilli()))
+	copy(b[:6], millis[2:])
+	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
 	var out [36]byte
 	hex.Encode(out[0:8], b[0:4])
@@ -81,11 +85,11 @@ func (s Seed) EventID(n int, at time.Time) EventID { return EventID(s.stamped("e
 // KeyID is the id of the n-th API key that the call makes.
 func (s Seed) KeyID(n int, at time.Time) KeyID { return KeyID(s.stamped("key_", n, at)) }
 
-// CustomerID is the id of the customer that the call may create.
-func (s Seed) CustomerID() CustomerID { return CustomerID(s.uuid("customer", 0)) }
+// CustomerID is the id of the customer that the call may create at the time given.
+func (s Seed) CustomerID(at time.Time) CustomerID { return CustomerID(s.uuid("customer", at)) }
 
-// ProjectID is the id of the project that the call creates.
-func (s Seed) ProjectID() ProjectID { return ProjectID(s.uuid("project", 0)) }
+// ProjectID is the id of the project that the call creates at the time given.
+func (s Seed) ProjectID(at time.Time) ProjectID { return ProjectID(s.uuid("project", at)) }
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$`)
 

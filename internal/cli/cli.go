@@ -81,7 +81,7 @@ func Main(args []string, out, errOut io.Writer) (code int) {
 	}()
 	run.BindTo(ctx, (*context.Context)(nil))
 	if err := run.Run(s); err != nil {
-		var wrong wrongSettings
+		var wrong settingsError
 		if errors.As(err, &wrong) {
 			_, _ = fmt.Fprintln(errOut, wrong.Error())
 			return 2

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/vault"
@@ -73,7 +74,7 @@ func readDevFile(dir string) (devFile, error) {
 	var seed checkout.Seed
 	_, _ = rand.Read(seed[:])
 	keys = devFile{
-		MasterKey: vault.Generate(), ProjectID: string(seed.ProjectID()),
+		MasterKey: vault.Generate(), ProjectID: string(seed.ProjectID(time.Now())),
 		SecretKey: seed.APIKey(0, checkout.KeySecret, checkout.ModeTest), PublicKey: seed.APIKey(1, checkout.KeyPublic, checkout.ModeTest),
 	}
 	text, err := json.MarshalIndent(keys, "", "  ")

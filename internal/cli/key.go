@@ -70,15 +70,11 @@ func (c *keyCreate) Run(ctx context.Context, s streams) error {
 		if checkout.CodeOf(err) == checkout.CodeNotFound {
 			return noProject(c.Project)
 		}
-		return errors.Join(err, printIf(err, func() error { return c.printNew(s, key) }))
+		if err != nil {
+			return err
+		}
+		return c.printNew(s, key)
 	})
-}
-
-func printIf(err error, show func() error) error {
-	if err != nil {
-		return nil
-	}
-	return show()
 }
 
 type keyList struct {
@@ -123,7 +119,10 @@ func (c *keyRotate) Run(ctx context.Context, s streams) error {
 	}
 	return c.withDatabase(ctx, func(a *app.App) error {
 		key, err := a.RotateKey(ctx, checkout.ProjectID(c.Project), checkout.KeyID(c.ID), c.Grace)
-		return errors.Join(err, printIf(err, func() error { return c.printNew(s, key) }))
+		if err != nil {
+			return err
+		}
+		return c.printNew(s, key)
 	})
 }
 

@@ -61,17 +61,17 @@ type settings struct {
 	privateHooks   bool
 }
 
-// wrongSettings is everything that is wrong in the settings.
-type wrongSettings []string
+// settingsError is everything that is wrong in the settings.
+type settingsError []string
 
-func (w wrongSettings) Error() string {
+func (w settingsError) Error() string {
 	return "sliproad: these settings are wrong:\n  - " + strings.Join(w, "\n  - ") + "\nSee: sliproad doctor, sliproad serve --help"
 }
 
 // understand reads what all servers share; dev has looser defaults.
-func (f *serverFlags) understand(dev bool) (settings, wrongSettings) {
+func (f *serverFlags) understand(dev bool) (settings, settingsError) {
 	s := settings{geoipFile: f.GeoIPFile, metricsAddr: "127.0.0.1:9464", logText: dev, logRequests: dev}
-	var w wrongSettings
+	var w settingsError
 	keyRate, addressRate := 100, 10
 	if dev {
 		keyRate, addressRate, s.metricsAddr = 0, 0, "127.0.0.1:0"
@@ -108,7 +108,7 @@ func (f *serverFlags) understand(dev bool) (settings, wrongSettings) {
 }
 
 // understand reads a production server's settings.
-func (f *serveFlags) understand() (settings, wrongSettings) {
+func (f *serveFlags) understand() (settings, settingsError) {
 	s, w := f.serverFlags.understand(false)
 	s.addr = w.listen("--addr (SLIPROAD_ADDR)", f.Addr)
 	s.database = f.DatabaseURL
@@ -136,19 +136,19 @@ func (f *serveFlags) understand() (settings, wrongSettings) {
 	return s, w
 }
 
-func (w *wrongSettings) add(format string, args ...any) {
+func (w *settingsError) add(format string, args ...any) {
 	*w = append(*w, fmt.Sprintf(format, args...))
 }
 
 // err is nil where nothing is wrong.
-func (w wrongSettings) err() error {
+func (w settingsError) err() error {
 	if len(w) == 0 {
 		return nil
 	}
 	return w
 }
 
-func (w *wrongSettings) url(name, value string) string {
+func (w *settingsError) url(name, value string) string {
 	if value == "" {
 		return ""
 	}
@@ -159,7 +159,7 @@ func (w *wrongSettings) url(name, value string) string {
 	return strings.TrimRight(value, "/")
 }
 
-func (w *wrongSettings) rate(flag, env, limit, burst string, otherwise int) httpapi.Rate {
+func (w *settingsError) rate(flag, env, limit, burst string, otherwise int) httpapi.Rate {
 	r := httpapi.Rate{PerSecond: otherwise}
 	if limit != "" {
 		r.PerSecond = w.number("--"+flag+"-limit (SLIPROAD_"+env+"_LIMIT)", limit, 0, 1_000_000)
@@ -171,7 +171,7 @@ func (w *wrongSettings) rate(flag, env, limit, burst string, otherwise int) http
 	return r
 }
 
-func (w *wrongSettings) number(name, value string, low, high int) int {
+func (w *settingsError) number(name, value string, low, high int) int {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < low || n > high {
 		w.add("%s: %q is not a number from %d to %d", name, value, low, high)
@@ -179,7 +179,7 @@ func (w *wrongSettings) number(name, value string, low, high int) int {
 	return n
 }
 
-func (w *wrongSettings) yes(name, value string, to *bool) {
+func (w *settingsError) yes(name, value string, to *bool) {
 	switch strings.ToLower(value) {
 	case "":
 	case "yes", "true", "1", "on":
@@ -191,7 +191,7 @@ func (w *wrongSettings) yes(name, value string, to *bool) {
 	}
 }
 
-func (w *wrongSettings) listen(name, value string) string {
+func (w *settingsError) listen(name, value string) string {
 	if _, _, err := net.SplitHostPort(value); err != nil {
 		w.add("%s: %q is not HOST:PORT, such as 127.0.0.1:8080", name, value)
 	}
@@ -199,7 +199,7 @@ func (w *wrongSettings) listen(name, value string) string {
 }
 
 // metrics accepts a loopback address only: metrics and profiles tell of the inside.
-func (w *wrongSettings) metrics(s *settings, value string) {
+func (w *settingsError) metrics(s *settings, value string) {
 	const name = "--metrics-addr (SLIPROAD_METRICS_ADDR)"
 	switch strings.ToLower(value) {
 	case "":

@@ -124,11 +124,10 @@ type stored struct {
 const jsonType = "application/json; charset=utf-8"
 
 func encode(body any) (stored, error) {
-	switch b := body.(type) {
-	case stored:
-		return b, nil
+	if ready, ok := body.(stored); ok {
+		return ready, nil
 	}
-	buf := buffers.Get().(*bytes.Buffer)
+	buf, _ := buffers.Get().(*bytes.Buffer) // New makes nothing else
 	defer buffers.Put(buf)
 	buf.Reset()
 	enc := json.NewEncoder(buf)

@@ -59,7 +59,7 @@ func page[T any](ctx context.Context, r Reader, columns, table string, w *where,
 		query = "select * from (select * from (" + strings.Join(parts, ") as a union all select * from (") + ") as a) as rows order by created_at desc, id desc limit " + limit
 	}
 	query += " offset " + w.arg(offset)
-	rows, err := scanAll(r.q, scan, ctx, query, w.args...)
+	rows, err := scanAll(ctx, r.q, scan, query, w.args...)
 	if err != nil {
 		return nil, nil, err
 	}

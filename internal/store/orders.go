@@ -87,13 +87,13 @@ type Reservation struct {
 // StaleReservations reads orders in creation, of all projects, whose lease is over at the time given or, with
 // exclusive, belongs to any node but the one named: an exclusive database has no other node, so that one is gone.
 func (r Reader) StaleReservations(ctx context.Context, now time.Time, self string, exclusive bool, limit int) ([]Reservation, error) {
-	return scanAll(r.q, func(row scanner) (Reservation, error) {
+	return scanAll(ctx, r.q, func(row scanner) (Reservation, error) {
 		var res Reservation
 		var until int64
 		o, err := scanOrder(tail{row, []any{&res.Lease.Owner, &until}})
 		res.Order, res.Lease.Until = o, fromMicros(until)
 		return res, err
-	}, ctx, `select `+orderColumns+`, lease_owner, lease_until from orders
+	}, `select `+orderColumns+`, lease_owner, lease_until from orders
 		where status = 'creating' and (lease_until <= $1 or ($2 and lease_owner <> $3)) order by lease_until limit $4`,
 		micros(now), exclusive, self, limit)
 }

@@ -37,7 +37,7 @@ func (r Reader) Project(ctx context.Context, id checkout.ProjectID) (*checkout.P
 
 // Projects reads all projects, the oldest first.
 func (r Reader) Projects(ctx context.Context) ([]*checkout.Project, error) {
-	return scanAll(r.q, scanProject, ctx, `select `+projectColumns+` from projects order by created_at, id`)
+	return scanAll(ctx, r.q, scanProject, `select `+projectColumns+` from projects order by created_at, id`)
 }
 
 func scanProject(row scanner) (*checkout.Project, error) {
@@ -78,7 +78,7 @@ func (r Reader) Key(ctx context.Context, project checkout.ProjectID, id checkout
 
 // Keys reads all keys of the project, the oldest first.
 func (r Reader) Keys(ctx context.Context, project checkout.ProjectID) ([]*checkout.Key, error) {
-	return scanAll(r.q, scanKey, ctx, `select `+keyColumns+` from api_keys where project_id = $1 order by id`, string(project))
+	return scanAll(ctx, r.q, scanKey, `select `+keyColumns+` from api_keys where project_id = $1 order by id`, string(project))
 }
 
 func scanKey(row scanner) (*checkout.Key, error) {

@@ -10,7 +10,7 @@ import (
 // scanner is a *sql.Row or *sql.Rows.
 type scanner interface{ Scan(dest ...any) error }
 
-func scanAll[T any](q querier, scan func(scanner) (T, error), ctx context.Context, query string, args ...any) (list []T, err error) {
+func scanAll[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
 	rows, err := q.query(ctx, query, args...)
 	if err != nil {
 		return nil, unavailable(err)

@@ -65,7 +65,7 @@ func (r Reader) Session(ctx context.Context, project checkout.ProjectID, id chec
 
 // OverdueSessions reads open sessions of all projects whose time is over, the longest overdue first.
 func (r Reader) OverdueSessions(ctx context.Context, now time.Time, limit int) ([]*checkout.Session, error) {
-	return scanAll(r.q, scanSession, ctx, `select `+sessionColumns+` from sessions
+	return scanAll(ctx, r.q, scanSession, `select `+sessionColumns+` from sessions
 		where status in ('pending', 'confirmed') and expires_at <= $1 order by expires_at, project_id limit $2`, micros(now), limit)
 }
 
