@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	_ "github.com/sliproad/sliproad/internal/cli" // what the binary is built of: a cached result would be stale
 )
 
 // TestREADMEExample runs the worked example of the README, as written, against the real binary.

@@ -9,7 +9,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"time"
 
@@ -31,7 +30,6 @@ type Config struct {
 	PublicURL      string            // without a trailing slash
 	GatewayTimeout time.Duration     // for one call of a gateway; 0: 10 s
 	Now            func() time.Time  // nil: time.Now
-	Log            *slog.Logger      // nil: slog.Default()
 	Step           func(name string) // sees each durable step of an order, for crash tests; nil: none
 }
 
@@ -51,9 +49,6 @@ func New(c Config) *App {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
 	if c.Step == nil {
 		c.Step = func(string) {}
 	}
@@ -71,8 +66,15 @@ func newSeed() checkout.Seed {
 
 // NewCall makes a call without a caller.
 func (a *App) NewCall(address netip.Addr) *checkout.Call {
-	now := a.now()
-	return &checkout.Call{Now: now, Began: now, Address: address, Seed: newSeed()}
+	call := &checkout.Call{Address: address, Seed: newSeed()}
+	a.Renew(call)
+	return call
+}
+
+// Renew sets the call's time, once its request has been read: that may have taken a while.
+func (a *App) Renew(call *checkout.Call) {
+	call.Now = a.now()
+	call.Began = call.Now
 }
 
 // maxAttempts bounds how often an operation is decided anew because a row changed while it was being decided.

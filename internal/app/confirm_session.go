@@ -13,30 +13,44 @@ func (a *App) ConfirmSession(ctx context.Context, call *checkout.Call, id checko
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
-	return again(ctx, func() (*checkout.Session, error) {
-		s, err := a.payerSession(ctx, call, id, *in.ClientSecret)
-		if err != nil {
-			return nil, err
+	return a.changeSession(ctx, call, id, checkout.EventSessionConfirmed, func(s *checkout.Session) error {
+		if err := a.holdsSecret(s, *in.ClientSecret); err != nil {
+			return err
 		}
-		was := s.Status
+		if err := s.Usable(call.Now); err != nil {
+			return err
+		}
 		a.payerCountry(call, s)
-		if err := in.Apply(s, call.Now, call.Project.StrictAddress); err != nil {
-			return nil, err
-		}
-		return s, a.changeSession(ctx, call, s, was, checkout.EventSessionConfirmed)
+		once := *in // problems are of this run alone
+		return once.Apply(s, call.Now, call.Project.StrictAddress)
 	})
 }
 
-// changeSession stores a session's change and, if its status changed, the event.
-func (a *App) changeSession(ctx context.Context, call *checkout.Call, s *checkout.Session, was checkout.SessionStatus, kind checkout.EventType) error {
-	event, err := webhook.SessionEvent(call.Seed.EventID(0, call.Began), kind, s, call.Now)
-	if err != nil {
-		return err
-	}
-	return a.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.UpdateSession(s, was); err != nil || s.Status == was {
-			return err
-		}
-		return tx.InsertEvent(event)
+// changeSession reads the session, changes it and, if its status changed, tells of it, in one transaction: however many
+// calls race, each is decided on what the one before it left.
+func (a *App) changeSession(ctx context.Context, call *checkout.Call, id checkout.SessionID, kind checkout.EventType, change func(*checkout.Session) error) (*checkout.Session, error) {
+	return again(ctx, func() (s *checkout.Session, err error) {
+		err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+			row, err := tx.Session(ctx, call.Project.ID, id)
+			if s, err = found("session", row, err); err != nil {
+				return err
+			}
+			was := *s
+			if err := change(s); err != nil {
+				return err
+			}
+			if s.Status == was.Status && s.UpdatedAt.Equal(was.UpdatedAt) {
+				return nil
+			}
+			if err := tx.UpdateSession(s, was.Status); err != nil || s.Status == was.Status {
+				return err
+			}
+			event, err := webhook.SessionEvent(call.Seed.EventID(0, call.Began), kind, s, call.Now)
+			if err != nil {
+				return err
+			}
+			return tx.InsertEvent(event)
+		})
+		return s, err
 	})
 }

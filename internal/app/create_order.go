@@ -170,33 +170,32 @@ func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made ga
 	}
 	// Another node thought this one dead: it has recorded the order, or given the session back.
 	there, err := a.DB.Order(ctx, o.ProjectID, o.ID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, gatewayUnavailable(o.Gateway, errors.New("the reservation was given back meanwhile"))
-	case err != nil:
-		return nil, err
-	case there.Status == checkout.OrderCreating:
-		return nil, store.ErrConflict
 	}
-	return there, nil
+	return there, err
 }
 
 // releaseOrder gives the session back after its gateway failed, and returns what the caller is told.
 func (a *App) releaseOrder(ctx context.Context, o *checkout.Order, cause error) error {
 	now := a.now()
-	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.DropReservation(o); err != nil {
-			return err
-		}
-		s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
-		if err != nil {
-			return err
-		}
-		was := s.Status
-		s.Status, s.UpdatedAt = o.PriorStatus, now
-		return tx.UpdateSession(s, was)
+	_, err := again(ctx, func() (none struct{}, err error) {
+		return none, a.DB.Tx(ctx, func(tx *store.Tx) error {
+			if err := tx.DropReservation(o); errors.Is(err, store.ErrConflict) {
+				return nil // another node has resolved it
+			} else if err != nil {
+				return err
+			}
+			s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
+			if err != nil {
+				return err
+			}
+			was := s.Status
+			s.Status, s.UpdatedAt = o.PriorStatus, now
+			return tx.UpdateSession(s, was)
+		})
 	})
-	if err != nil && !errors.Is(err, store.ErrConflict) {
+	if err != nil {
 		return errors.Join(err, cause)
 	}
 	return gatewayUnavailable(o.Gateway, cause)

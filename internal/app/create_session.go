@@ -32,14 +32,14 @@ func (a *App) CreateSession(ctx context.Context, call *checkout.Call, in *checko
 	if s.CountrySource == "" {
 		s.Country, s.CountrySource = a.Countries.Country(call.Address), checkout.CountryFromBackend
 	}
-	secret, keyID := a.Ring.Token(purposeClientSecret, string(s.ID))
-	s.SecretKeyID = keyID
+	_, s.SecretKeyID = a.Ring.Token(purposeClientSecret, string(s.ID))
 	given := s.CustomerID
 	s, err = again(ctx, func() (*checkout.Session, error) { return a.insertSession(ctx, call, s, given) })
 	if err != nil {
 		return nil, err
 	}
-	secret = clientSecretPrefix + secret
+	// By the session's own key: an earlier run of this call may have made it, with another one.
+	secret := clientSecretPrefix + a.Ring.TokenBy(s.SecretKeyID, purposeClientSecret, string(s.ID))
 	return &NewSession{
 		Session: s, ClientSecret: secret,
 		// The secret goes into the fragment, which reaches neither logs nor referrers.

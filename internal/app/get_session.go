@@ -43,8 +43,15 @@ func (a *App) payerSession(ctx context.Context, call *checkout.Call, id checkout
 	if err != nil {
 		return nil, err
 	}
-	if !a.clientSecretHolds(s, secret) {
-		return nil, checkout.FailField(checkout.CodeForbidden, "clientSecret", "is not that of this session")
+	if err := a.holdsSecret(s, secret); err != nil {
+		return nil, err
 	}
 	return s, s.Usable(call.Now)
+}
+
+func (a *App) holdsSecret(s *checkout.Session, secret string) error {
+	if !a.clientSecretHolds(s, secret) {
+		return checkout.FailField(checkout.CodeForbidden, "clientSecret", "is not that of this session")
+	}
+	return nil
 }

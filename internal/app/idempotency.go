@@ -62,13 +62,13 @@ func idempotencyContext(r *store.Idempotent) string {
 	return "idempotency/" + string(r.Project) + "/" + r.Key
 }
 
-// FinishIdempotent stores the answer for replays, or gives the key up where the answer is not one to keep: 401, 429 and
-// 5xx (contract §1).
+// FinishIdempotent stores the answer for replays, or lets the key's next request run again where the answer is not one
+// to keep: 401, 429 and 5xx (contract §1).
 func (a *App) FinishIdempotent(ctx context.Context, rec *store.Idempotent, status int, body []byte) error {
 	sealed := a.Ring.Seal(body, idempotencyContext(rec))
 	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
 		if status == 401 || status == 429 || status >= 500 {
-			return tx.DropIdempotent(rec)
+			return tx.LapseIdempotent(rec)
 		}
 		return tx.FinishIdempotent(rec, status, sealed)
 	})

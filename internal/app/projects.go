@@ -70,12 +70,13 @@ func (a *App) RotateKey(ctx context.Context, project checkout.ProjectID, id chec
 	if end := now.Add(grace); old.ExpiresAt.IsZero() || end.Before(old.ExpiresAt) {
 		old.ExpiresAt = end
 	}
-	return key, a.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.UpdateKey(old); err != nil {
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.ExpireKey(old); err != nil {
 			return err
 		}
 		return insertKeys(tx, []NewKey{key})
 	})
+	return key, keyGone(id, err)
 }
 
 // RevokeKey ends a key, everywhere within a second.
@@ -86,7 +87,14 @@ func (a *App) RevokeKey(ctx context.Context, project checkout.ProjectID, id chec
 		return nil, err
 	}
 	key.RevokedAt = now
-	return key, a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.UpdateKey(key) })
+	return key, keyGone(id, a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.RevokeKey(key) }))
+}
+
+func keyGone(id checkout.KeyID, err error) error {
+	if errors.Is(err, store.ErrConflict) {
+		return errors.New("the key " + string(id) + " is already revoked or expired")
+	}
+	return err
 }
 
 func (a *App) usableKey(ctx context.Context, project checkout.ProjectID, id checkout.KeyID, now time.Time) (*checkout.Key, error) {
@@ -98,7 +106,7 @@ func (a *App) usableKey(ctx context.Context, project checkout.ProjectID, id chec
 		return nil, err
 	}
 	if !key.Usable(now) {
-		return nil, errors.New("the key " + string(id) + " is already revoked or expired")
+		return nil, keyGone(id, store.ErrConflict)
 	}
 	return key, nil
 }

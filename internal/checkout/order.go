@@ -165,7 +165,9 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 		o.LatePaymentAt = now
 		return EventLatePayment, true
 	}
-	if !o.Status.CanBecome(u.Status) {
+	// Money that came late may be given back.
+	lateRefund := u.Status == OrderRefunded && !o.LatePaymentAt.IsZero() && o.Status != OrderRefunded
+	if !lateRefund && !o.Status.CanBecome(u.Status) {
 		return "", false
 	}
 	info, _ := u.Status.Info()

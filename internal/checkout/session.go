@@ -114,7 +114,7 @@ var (
 	cryptoForm  = regexp.MustCompile(`^[A-Za-z0-9.]{1,20}$`)
 	networkForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 	fiatForm    = regexp.MustCompile(`^[A-Za-z]{3}$`)
-	emailForm   = regexp.MustCompile(`^[^\s@<>"(),:;\\]+@[^\s@<>"(),:;\\.]+(\.[^\s@<>"(),:;\\.]+)+$`)
+	emailForm   = regexp.MustCompile(`^[^\x00-\x20\x7f\s@<>"(),:;\\]+@[^\x00-\x20\x7f\s@<>"(),:;\\.]+(\.[^\x00-\x20\x7f\s@<>"(),:;\\.]+)+$`)
 )
 
 // Session checks the request and makes the session of it, pending, without its customer, country lookup and secret

@@ -81,7 +81,10 @@ func readDevFile(dir string) (devFile, error) {
 	if err != nil {
 		return keys, err
 	}
-	return keys, writeFile(filepath.Join(dir, devKeys), append(text, '\n'))
+	if err := publishFile(filepath.Join(dir, devKeys), append(text, '\n')); err != nil {
+		return keys, err
+	}
+	return readDevFileIfThere(dir) // another start may have been faster
 }
 
 func readDevFileIfThere(dir string) (keys devFile, err error) {
@@ -96,17 +99,20 @@ func readDevFileIfThere(dir string) (keys devFile, err error) {
 	return keys, nil
 }
 
-// writeFile writes the file whole or not at all, readable by its owner alone.
-func writeFile(path string, text []byte) error {
+// publishFile makes the file whole or not at all, readable by its owner alone; a file that is there stays.
+func publishFile(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Link(f.Name(), path)
 	}
-	return os.Rename(f.Name(), path)
+	if errors.Is(err, os.ErrExist) {
+		err = nil
+	}
+	return errors.Join(err, os.Remove(f.Name()))
 }
 
 func (c *devCommand) announce(s streams, srv *server, keys devFile) error {

@@ -103,7 +103,7 @@ func (d *doctor) checkDatabase(ctx context.Context, url string, now time.Time) {
 	if _, err := store.ParseURL(url); url == "" || err != nil {
 		return // told among the settings
 	}
-	db, err := store.Open(ctx, url, store.Options{ReadConns: 2})
+	db, err := store.Open(ctx, url, store.Options{ReadConns: 2, MustExist: true})
 	if !d.check("database", err, "opens") {
 		return
 	}

@@ -20,16 +20,16 @@ type migrateUp struct {
 }
 
 // open opens the database whatever its schema; with a URL it may be new.
-func (f databaseFlags) open(ctx context.Context) (*store.DB, error) {
+func (f databaseFlags) open(ctx context.Context, mustExist bool) (*store.DB, error) {
 	url, err := f.url()
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, url, store.Options{ReadConns: 2})
+	return store.Open(ctx, url, store.Options{ReadConns: 2, MustExist: mustExist})
 }
 
 func (c *migrateUp) Run(ctx context.Context, s streams) error {
-	db, err := c.open(ctx)
+	db, err := c.open(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ type migrateStatus struct {
 }
 
 func (c *migrateStatus) Run(ctx context.Context, s streams) error {
-	db, err := c.open(ctx)
+	db, err := c.open(ctx, true)
 	if err != nil {
 		return err
 	}

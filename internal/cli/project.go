@@ -39,7 +39,7 @@ func (f databaseFlags) withDatabase(ctx context.Context, fn func(*app.App) error
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, url, store.Options{ReadConns: 2})
+	db, err := store.Open(ctx, url, store.Options{ReadConns: 2, MustExist: true})
 	if err != nil {
 		return err
 	}
@@ -65,6 +65,9 @@ type projectSettings struct {
 
 func (f projectSettings) apply(p *checkout.Project) error {
 	if f.DefaultGateway != nil {
+		if err := knownGateway(*f.DefaultGateway); err != nil {
+			return err
+		}
 		p.DefaultGateway = *f.DefaultGateway
 	}
 	if f.StrictAddress != nil {

@@ -11,6 +11,8 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +34,18 @@ func gateways(test *sandbox.Gateway) []gateway.Gateway {
 	return []gateway.Gateway{
 		test,
 	}
+}
+
+// knownGateway refuses what no project can have as its default gateway; empty and auto are choices too.
+func knownGateway(id string) error {
+	known := []string{"", "auto"}
+	for _, g := range gateways(sandbox.New("", nil)) {
+		known = append(known, g.Describe().ID)
+	}
+	if !slices.Contains(known, id) {
+		return fmt.Errorf("--default-gateway: there is no gateway %q; there are: %s", id, strings.Join(known[1:], ", "))
+	}
+	return nil
 }
 
 // server is a whole server, ready to run.
@@ -119,8 +133,11 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	test := sandbox.New(public, s.ring)
 	srv.app = app.New(app.Config{
 		DB: srv.db, Ring: s.ring, Countries: countries, Gateways: gateways(test), Sandbox: test, PublicURL: public,
-		GatewayTimeout: s.gatewayTimeout, Log: srv.log, Step: crashStep,
+		GatewayTimeout: s.gatewayTimeout, Step: crashStep,
 	})
+	if err := srv.app.CheckMasterKeys(ctx, s.forgetKey); err != nil {
+		return err
+	}
 	srv.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	srv.api = httpapi.New(httpapi.Config{
 		App: srv.app, Log: srv.log, LogRequests: s.logRequests, TrustedProxies: s.trusted, KeyRate: s.keyRate,

@@ -35,11 +35,12 @@ type serverFlags struct {
 
 // serveFlags are those of a production server besides.
 type serveFlags struct {
-	Addr          string `env:"SLIPROAD_ADDR" placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks one."`
-	DatabaseURL   string `name:"database-url" env:"SLIPROAD_DATABASE_URL" placeholder:"URL" help:"sqlite:PATH. Required."`
-	MasterKey     string `env:"SLIPROAD_MASTER_KEY" placeholder:"KEY,…" help:"Master keys, base64 of 32 bytes each, the newest first. Required, unless in a file. Better by the environment than by the flag."`
-	MasterKeyFile string `env:"SLIPROAD_MASTER_KEY_FILE" placeholder:"FILE" help:"A file that holds the master keys."`
-	serverFlags   `embed:""`
+	Addr            string `env:"SLIPROAD_ADDR" placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks one."`
+	DatabaseURL     string `name:"database-url" env:"SLIPROAD_DATABASE_URL" placeholder:"URL" help:"sqlite:PATH. Required."`
+	MasterKey       string `env:"SLIPROAD_MASTER_KEY" placeholder:"KEY,…" help:"Master keys, base64 of 32 bytes each, the newest first. Required, unless in a file. Better by the environment than by the flag."`
+	MasterKeyFile   string `env:"SLIPROAD_MASTER_KEY_FILE" placeholder:"FILE" help:"A file that holds the master keys."`
+	ForgetMasterKey bool   `env:"SLIPROAD_FORGET_MASTER_KEY" help:"Start although the database's old master key is lost: what it sealed can't be read any more."`
+	serverFlags     `embed:""`
 }
 
 // settings are the flags, understood.
@@ -59,6 +60,7 @@ type settings struct {
 	logText        bool
 	commitBatch    int
 	privateHooks   bool
+	forgetKey      bool
 }
 
 // settingsError is everything that is wrong in the settings.
@@ -111,7 +113,7 @@ func (f *serverFlags) understand(dev bool) (settings, settingsError) {
 func (f *serveFlags) understand() (settings, settingsError) {
 	s, w := f.serverFlags.understand(false)
 	s.addr = w.listen("--addr (SLIPROAD_ADDR)", f.Addr)
-	s.database = f.DatabaseURL
+	s.database, s.forgetKey = f.DatabaseURL, f.ForgetMasterKey
 	if f.DatabaseURL == "" {
 		w.add("--database-url (SLIPROAD_DATABASE_URL): is required, such as sqlite:/var/lib/sliproad/sliproad.db")
 	} else if _, err := store.ParseURL(f.DatabaseURL); err != nil {

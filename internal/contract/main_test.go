@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	_ "github.com/sliproad/sliproad/internal/cli" // what the binary is built of: a cached result would be stale
 )
 
 // binary is the program under test, built once by TestMain.

@@ -59,6 +59,7 @@ func (s *Server) checked(x *exchange) (int, any, error) {
 	if err := x.read(e.maxBody()); err != nil {
 		return 0, nil, err
 	}
+	s.App.Renew(x.call) // a slow body must not outlive a session's time
 	if e.rawBody {
 		return e.handle(s, x)
 	}
@@ -84,6 +85,9 @@ func apiKey(r *http.Request) string {
 
 // read reads the body, at most so many bytes, of JSON by its media type.
 func (x *exchange) read(maxBytes int64) error {
+	if x.r.ContentLength == 0 {
+		return nil
+	}
 	if given := x.r.Header.Get("Content-Type"); given != "" && !x.endpoint.rawBody {
 		media, _, err := mime.ParseMediaType(given)
 		if err != nil || (media != "application/json" && !strings.HasSuffix(media, "+json")) {

@@ -179,10 +179,23 @@ func (o object) metadata(p *checkout.Problems) []byte {
 		p.Add(name, "must have at most 4096 bytes as compact JSON")
 	case levels(compact) > checkout.MaxMetadataLevels:
 		p.Add(name, "must have at most 2 levels: itself, and objects or arrays of plain values in it")
-	case bytes.Contains(compact, []byte(`\u0000`)):
+	case hasNUL(compact):
 		p.Add(name, "must not contain a NUL character")
 	}
 	return compact
+}
+
+// hasNUL tells whether a string in valid JSON has the character 0, which databases' texts can't hold.
+func hasNUL(raw []byte) bool {
+	for i := 0; i+5 < len(raw); i++ {
+		if raw[i] == '\\' {
+			if bytes.HasPrefix(raw[i:], []byte(`\u0000`)) {
+				return true
+			}
+			i++ // what is escaped begins no escape
+		}
+	}
+	return false
 }
 
 // levels is how deep objects and arrays nest in valid JSON.
@@ -205,6 +218,9 @@ func levels(raw []byte) int {
 	return deepest
 }
 
+// maxLocksNamed bounds the members of fieldLocks that an answer names.
+const maxLocksNamed = 20
+
 // fieldLocks returns the member's locks; what they mean is the domain's.
 func (o object) fieldLocks(p *checkout.Problems) []checkout.LockInput {
 	locks, ok := o.inner(p, "fieldLocks")
@@ -212,13 +228,18 @@ func (o object) fieldLocks(p *checkout.Problems) []checkout.LockInput {
 		return nil
 	}
 	var inputs []checkout.LockInput
-	for _, m := range locks.members {
+	for i, m := range locks.members {
+		if i == maxLocksNamed {
+			p.Add("fieldLocks", "has more members than there are lockable ones")
+			break
+		}
 		lockable, known := checkout.ParseLockable(m.name)
 		if !known {
 			p.Add("fieldLocks."+m.name, "is not lockable; these are: destinationAddress, network, destinationCurrency, sourceAmount, sourceCurrency")
 			continue
 		}
 		if m.value.Kind() == 'n' {
+			p.Add("fieldLocks."+m.name, "must be an object")
 			continue
 		}
 		lock, ok := locks.inner(p, m.name)

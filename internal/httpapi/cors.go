@@ -27,7 +27,9 @@ func allowOrigin(h http.Header, r *http.Request, project *checkout.Project) {
 // origins are held to in the answer of the call itself.
 func (s *Server) preflight(w http.ResponseWriter, r *http.Request, methods string) {
 	h := w.Header()
+	call := s.App.NewCall(clientAddress(r, s.TrustedProxies))
 	h.Set("X-Request-Id", "req_"+rand.Text())
+	s.addresses.peek(network(call.Address), call.Now).headers(h)
 	allowOrigin(h, r, nil)
 	h.Set("Access-Control-Allow-Methods", methods)
 	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-API-Key")

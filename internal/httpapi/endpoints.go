@@ -47,7 +47,7 @@ var endpoints = []endpoint{
 	{op: "listOrders", method: http.MethodGet, path: "/v1/orders", auth: authSecret, handle: listOrders},
 	{op: "getOrder", method: http.MethodGet, path: "/v1/orders/{id}", auth: authSecret, handle: getOrder},
 	{op: "simulateOrder", method: http.MethodPost, path: "/v1/test_helpers/orders/{id}/simulate", auth: authTest, handle: simulateOrder},
-	{op: "receiveNotification", method: http.MethodPost, path: "/gateways/{gatewayId}/webhook/{projectId}", rawBody: true, handle: receiveNotification},
+	{op: "receiveNotification", method: http.MethodPost, path: "/gateways/{gatewayId}/webhook/{projectId}", rawBody: true, limited: true, handle: receiveNotification},
 	{op: "getOpenAPI", method: http.MethodGet, path: "/openapi.yaml", limited: true, handle: getOpenAPI},
 	{op: "getHealth", method: http.MethodGet, path: "/healthz", handle: getHealth},
 	{op: "getReadiness", method: http.MethodGet, path: "/readyz", handle: getReadiness},

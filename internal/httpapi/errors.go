@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -40,6 +41,9 @@ var CodeStatus = map[checkout.Code]struct {
 	checkout.CodeDatabaseUnavailable:   {http.StatusServiceUnavailable, 1},
 }
 
+// statusClientGone is what logs and metrics say of a request whose client hung up.
+const statusClientGone = 499
+
 // fail makes the answer of an error. What is not a *checkout.Error is internal: logged, not told.
 func (s *Server) fail(x *exchange, err error) (status int, body any) {
 	var e *checkout.Error
@@ -49,6 +53,9 @@ func (s *Server) fail(x *exchange, err error) (status int, body any) {
 	row, ok := CodeStatus[e.Code]
 	if !ok {
 		row = CodeStatus[checkout.CodeInternal]
+	}
+	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
+		row.Status = statusClientGone // nobody reads the answer; it is no fault of ours
 	}
 	if row.Status >= http.StatusInternalServerError {
 		s.Log.LogAttrs(x.r.Context(), slog.LevelError, "request failed", slog.String("requestId", x.requestID), slog.String("op", x.op), slog.Any("error", err))

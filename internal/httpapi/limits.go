@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -114,5 +115,24 @@ func (s *Server) limitAddress(x *exchange) error {
 	if !x.endpoint.limited {
 		return nil
 	}
-	return s.addresses.take(x.call.Address, x.call.Now).check(x.w.Header())
+	buckets := s.addresses
+	if x.endpoint.rawBody {
+		buckets = s.gateways
+	}
+	return buckets.take(network(x.call.Address), x.call.Now).check(x.w.Header())
+}
+
+// gatewayShare is how many times more than a payer a gateway may send: it speaks for many payers from few addresses.
+const gatewayShare = 20
+
+func (r Rate) times(n int) Rate { return Rate{r.PerSecond * n, r.Burst * n} }
+
+// network is what shares a bucket: an IPv4 address, or the /64 that an IPv6 subscriber has to themselves.
+func network(addr netip.Addr) netip.Prefix {
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	p, _ := addr.Prefix(bits) // the zero prefix for an unknown address
+	return p
 }

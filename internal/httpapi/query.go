@@ -91,8 +91,8 @@ func (q *query) time(name string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, q.values.Get(name))
-	if err != nil {
-		q.Add(name, "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
+	if err != nil || t.Year() < 1970 {
+		q.Add(name, "must be an RFC 3339 time after 1970, such as 2026-01-31T12:00:00Z")
 	}
 	return t.UTC()
 }

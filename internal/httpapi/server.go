@@ -34,7 +34,8 @@ type Server struct {
 	Config
 	mux       *http.ServeMux
 	keys      *limiter[checkout.KeyID]
-	addresses *limiter[netip.Addr]
+	addresses *limiter[netip.Prefix]
+	gateways  *limiter[netip.Prefix] // for notifications
 	metrics   *metrics
 }
 
@@ -42,8 +43,9 @@ type Server struct {
 func New(c Config) *Server {
 	s := &Server{
 		Config: c, mux: http.NewServeMux(),
-		keys: newLimiter[checkout.KeyID](c.KeyRate), addresses: newLimiter[netip.Addr](c.AddressRate),
-		metrics: newMetrics(c.Metrics),
+		keys: newLimiter[checkout.KeyID](c.KeyRate), addresses: newLimiter[netip.Prefix](c.AddressRate),
+		gateways: newLimiter[netip.Prefix](c.AddressRate.times(gatewayShare)),
+		metrics:  newMetrics(c.Metrics),
 	}
 	routes := map[string][]*endpoint{}
 	for i := range endpoints {
@@ -54,14 +56,17 @@ func New(c Config) *Server {
 		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.dispatch(w, r, list) })
 	}
 	if c.Pages != nil {
-		s.mux.Handle("/sandbox/", c.Pages)
+		s.mux.HandleFunc("/sandbox/", s.servePage)
 	}
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.serve(w, r, &endpoint{op: "unknown", handle: func(*Server, *exchange) (int, any, error) {
-			return 0, nil, checkout.Fail(checkout.CodeNotFound, "There is no route "+r.URL.Path+"; see /openapi.yaml.")
-		}})
-	})
+	s.mux.HandleFunc("/sandbox", s.unknown) // no redirect
+	s.mux.HandleFunc("/", s.unknown)
 	return s
+}
+
+func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+	s.serve(w, r, &endpoint{op: "unknown", limited: true, handle: func(*Server, *exchange) (int, any, error) {
+		return 0, nil, checkout.Fail(checkout.CodeNotFound, "There is no route "+r.URL.Path+"; see /openapi.yaml.")
+	}})
 }
 
 // Endpoints lists the operations, for tests that hold the specification to the code.
@@ -85,7 +90,8 @@ type Endpoint struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The standard mux would redirect such paths; there is nothing at their clean form that we would send anyone to.
 	if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/.") {
-		r.URL.Path = "/" + "\x00" // no route
+		s.unknown(w, r)
+		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
@@ -105,7 +111,7 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, list []*endpoi
 		s.preflight(w, r, allow)
 		return
 	}
-	s.serve(w, r, &endpoint{op: "unknown", handle: func(_ *Server, x *exchange) (int, any, error) {
+	s.serve(w, r, &endpoint{op: "unknown", limited: true, handle: func(_ *Server, x *exchange) (int, any, error) {
 		x.w.Header().Set("Allow", allow)
 		return 0, nil, checkout.Fail(checkout.CodeMethodNotAllowed, "This route takes "+allow+", not "+r.Method+".")
 	}})
@@ -138,7 +144,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	x.call.RequestID = x.requestID
 	status, body := s.guarded(x, func() (int, any, error) { return s.checked(x) })
 	if header["X-Ratelimit-Limit"] == nil {
-		s.addresses.peek(x.call.Address, x.call.Now).headers(header)
+		s.addresses.peek(network(x.call.Address), x.call.Now).headers(header)
 	}
 	s.write(x, status, body)
 	took := s.App.Now().Sub(x.call.Now)

@@ -84,9 +84,10 @@ func (tx *Tx) FinishIdempotent(r *Idempotent, status int, sealed []byte) error {
 		status, sealed, string(r.Project), r.Key, r.Epoch)
 }
 
-// DropIdempotent gives the key up, for an answer that is not stored.
-func (tx *Tx) DropIdempotent(r *Idempotent) error {
-	_, err := tx.exec(`delete from idempotency where project_id = $1 and key = $2 and epoch = $3 and status = 0`,
+// LapseIdempotent ends the lease, for an answer that is not stored. The next request with the key runs again, with the
+// same seed: whatever this run had written, it finds.
+func (tx *Tx) LapseIdempotent(r *Idempotent) error {
+	_, err := tx.exec(`update idempotency set lease_until = 0 where project_id = $1 and key = $2 and epoch = $3 and status = 0`,
 		string(r.Project), r.Key, r.Epoch)
 	return err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,10 @@ func (w *where) equal(column, value string) {
 	}
 }
 
-func (w *where) text() string { return strings.Join(w.conds, " and ") }
+// text has all conditions, and the alternative's.
+func (w *where) text(alternative string) string {
+	return strings.Join(append(slices.Clone(w.conds), alternative), " and ")
+}
 
 // after begins the page behind the cursor's row. The order is (created_at, id), newest first, on every index.
 func (w *where) after(c *checkout.Cursor) {
@@ -45,16 +49,16 @@ func page[T any](ctx context.Context, r Reader, columns, table string, w *where,
 ) ([]T, *checkout.Cursor, error) {
 	offset := offset(p)
 	w.after(p.After)
-	limit := w.arg(offset + p.Size + 1)
+	limit := w.arg(p.Size + 1)
+	inner := limit
+	if len(alternatives) > 1 {
+		inner = w.arg(offset + p.Size + 1) // any of them may hold the whole page
+	}
 	parts := make([]string, 0, len(alternatives))
 	for _, alternative := range alternatives {
-		cond := w.text()
-		if alternative != "" {
-			cond += " and " + alternative
-		}
-		parts = append(parts, "select "+columns+" from "+table+" where "+cond+" order by created_at desc, id desc limit "+limit)
+		parts = append(parts, "select "+columns+" from "+table+" where "+w.text(alternative)+" order by created_at desc, id desc limit "+inner)
 	}
-	query := parts[0]
+	query := strings.TrimSuffix(parts[0], inner) + limit
 	if len(parts) > 1 {
 		query = "select * from (select * from (" + strings.Join(parts, ") as a union all select * from (") + ") as a) as rows order by created_at desc, id desc limit " + limit
 	}
@@ -79,6 +83,12 @@ func offset(p checkout.Page) int {
 }
 
 const openAndOverdue = "status in ('pending', 'confirmed') and expires_at <= "
+
+// overdue has the rows that are expired but not yet recorded so, normally few. Its condition on the project is written
+// so that no index by project serves it: the index by expiry does, whatever the planner thinks of the others.
+func overdue(w *where, project checkout.ProjectID, now time.Time) string {
+	return openAndOverdue + w.arg(micros(now)) + " and project_id || '' = " + w.arg(string(project))
+}
 
 // Sessions reads one page of the project's sessions, newest first, with the exact total (contract §2.8). A status is
 // that at the time given, whatever has been recorded.
@@ -109,10 +119,10 @@ func sessionCursor(s *checkout.Session) checkout.Cursor {
 	return checkout.Cursor{CreatedAt: s.CreatedAt, ID: string(s.ID)}
 }
 
-// sessionWhere says which rows pass the filter; the alternatives are those of the status, which depends on the time.
+// sessionWhere says which rows pass the filter: those of all alternatives, which have no row in common. Each of them has
+// an index; the status depends on the time.
 func sessionWhere(project checkout.ProjectID, f checkout.SessionFilter, now time.Time) (*where, []string) {
 	w := &where{}
-	w.equal("project_id", string(project))
 	w.equal("customer_id", string(f.CustomerID))
 	w.equal("type", string(f.Type))
 	if !f.CreatedAfter.IsZero() {
@@ -121,61 +131,57 @@ func sessionWhere(project checkout.ProjectID, f checkout.SessionFilter, now time
 	if !f.CreatedBefore.IsZero() {
 		w.and("created_at < " + w.arg(micros(f.CreatedBefore)))
 	}
+	ofProject := "project_id = " + w.arg(string(project))
 	switch {
-	case f.Status == "":
-		return w, []string{""}
 	case f.Status.Open():
 		w.equal("status", string(f.Status))
-		w.and("expires_at > " + w.arg(micros(now)))
-		return w, []string{""}
+		return w, []string{ofProject + " and expires_at > " + w.arg(micros(now))}
+	case f.Status == checkout.SessionExpired && f.CustomerID != "":
+		return w, []string{ofProject + " and status = 'expired'", ofProject + " and " + openAndOverdue + w.arg(micros(now))}
 	case f.Status == checkout.SessionExpired:
-		overdue := openAndOverdue + w.arg(micros(now))
-		return w, []string{"status = 'expired'", overdue}
+		return w, []string{ofProject + " and status = 'expired'", overdue(w, project, now)}
+	case f.Status != "":
+		w.equal("status", string(f.Status))
+	case f.Type == "" && f.CustomerID == "": // the index by creation is by type first
+		return w, []string{ofProject + " and type = 'onramp'", ofProject + " and type = 'offramp'"}
 	}
-	w.equal("status", string(f.Status))
-	return w, []string{""}
+	return w, []string{ofProject}
 }
 
 // totalSessions is exact. Without a customer or a time it is a sum of a few counts, corrected by the rows that are
 // overdue but not yet recorded as expired; otherwise it counts the entries of an index.
 func (r Reader) totalSessions(ctx context.Context, project checkout.ProjectID, f checkout.SessionFilter, now time.Time) (int64, error) {
 	if f.CustomerID != "" || !f.CreatedAfter.IsZero() || !f.CreatedBefore.IsZero() {
-		var n int64
 		w, alternatives := sessionWhere(project, f, now)
-		for _, alternative := range alternatives {
-			cond := w.text()
-			if alternative != "" {
-				cond += " and " + alternative
-			}
-			some, err := r.countRows(ctx, "sessions", cond, w.args)
-			if err != nil {
-				return 0, err
-			}
-			n += some
-		}
-		return n, nil
+		return r.countAll(ctx, "sessions", w, alternatives)
 	}
 	n, err := r.total(ctx, project, "session", string(f.Type), string(f.Status))
 	if err != nil || f.Status == "" || (!f.Status.Open() && f.Status != checkout.SessionExpired) {
 		return n, err
 	}
 	w := &where{}
-	w.and(openAndOverdue + w.arg(micros(now)))
-	w.equal("project_id", string(project))
 	w.equal("type", string(f.Type))
-	if f.Status == checkout.SessionExpired {
-		overdue, err := r.countRows(ctx, "sessions", w.text(), w.args)
-		return n + overdue, err
+	if f.Status.Open() {
+		w.equal("status", string(f.Status))
 	}
-	w.equal("status", string(f.Status))
-	overdue, err := r.countRows(ctx, "sessions", w.text(), w.args)
-	return n - overdue, err
+	late, err := r.countAll(ctx, "sessions", w, []string{overdue(w, project, now)})
+	if f.Status.Open() {
+		return n - late, err
+	}
+	return n + late, err
 }
 
-func (r Reader) countRows(ctx context.Context, table, cond string, args []any) (int64, error) {
-	var n int64
-	err := r.q.queryRow(ctx, "select count(*) from "+table+" where "+cond, args...).Scan(&n)
-	return n, err
+// countAll counts the rows of all alternatives.
+func (r Reader) countAll(ctx context.Context, table string, w *where, alternatives []string) (int64, error) {
+	var total int64
+	for _, alternative := range alternatives {
+		var n int64
+		if err := r.q.queryRow(ctx, "select count(*) from "+table+" where "+w.text(alternative), w.args...).Scan(&n); err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
 }
 
 // Orders reads one page of the project's orders, newest first, with the exact total (contract §3). Orders in creation
@@ -192,16 +198,16 @@ func (db *DB) Orders(ctx context.Context, project checkout.ProjectID, f checkout
 			}
 			f.CustomerID = customer.ID
 		}
-		w := orderWhere(project, f)
+		w, ofProject := orderWhere(project, f)
 		if f.CustomerID != "" || f.SessionID != "" {
-			list.Total, err = r.countRows(ctx, "orders", w.text(), w.args)
+			list.Total, err = r.countAll(ctx, "orders", w, []string{ofProject})
 		} else {
 			list.Total, err = r.total(ctx, project, "order", f.Gateway, string(f.Status))
 		}
 		if err != nil || list.Total <= int64(offset(p)) {
 			return err
 		}
-		list.Rows, list.Next, err = page(ctx, r, orderColumns, "orders", w, []string{""}, p, scanOrder, orderCursor)
+		list.Rows, list.Next, err = page(ctx, r, orderColumns, "orders", w, []string{ofProject}, p, scanOrder, orderCursor)
 		return err
 	})
 	return list, err
@@ -211,9 +217,8 @@ func orderCursor(o *checkout.Order) checkout.Cursor {
 	return checkout.Cursor{CreatedAt: o.CreatedAt, ID: string(o.ID)}
 }
 
-func orderWhere(project checkout.ProjectID, f checkout.OrderFilter) *where {
-	w := &where{}
-	w.equal("project_id", string(project))
+func orderWhere(project checkout.ProjectID, f checkout.OrderFilter) (w *where, ofProject string) {
+	w = &where{}
 	w.equal("session_id", string(f.SessionID))
 	w.equal("customer_id", string(f.CustomerID))
 	w.equal("status", string(f.Status))
@@ -221,5 +226,5 @@ func orderWhere(project checkout.ProjectID, f checkout.OrderFilter) *where {
 		w.and("status <> 'creating'")
 	}
 	w.equal("gateway", f.Gateway)
-	return w
+	return w, "project_id = " + w.arg(string(project))
 }

@@ -60,10 +60,16 @@ func (tx *Tx) InsertKey(k *checkout.Key, hash [32]byte) error {
 	return err
 }
 
-// UpdateKey stores when the key expires or was revoked.
-func (tx *Tx) UpdateKey(k *checkout.Key) error {
-	return tx.swap(`update api_keys set expires_at = $1, revoked_at = $2 where project_id = $3 and id = $4`,
-		micros(k.ExpiresAt), micros(k.RevokedAt), string(k.ProjectID), string(k.ID))
+// ExpireKey sets when the key expires. ErrConflict: it was revoked meanwhile.
+func (tx *Tx) ExpireKey(k *checkout.Key) error {
+	return tx.swap(`update api_keys set expires_at = $1 where project_id = $2 and id = $3 and revoked_at = 0`,
+		micros(k.ExpiresAt), string(k.ProjectID), string(k.ID))
+}
+
+// RevokeKey ends the key. ErrConflict: it was revoked before.
+func (tx *Tx) RevokeKey(k *checkout.Key) error {
+	return tx.swap(`update api_keys set revoked_at = $1 where project_id = $2 and id = $3 and revoked_at = 0`,
+		micros(k.RevokedAt), string(k.ProjectID), string(k.ID))
 }
 
 // KeyByHash finds a key by the hash of its text, usable or not.

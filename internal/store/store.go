@@ -33,6 +33,7 @@ var ErrNotFound = errors.New("store: no such row")
 
 // Options are the settings of a DB. The zero value serves.
 type Options struct {
+	MustExist bool                           // refuse to create the file
 	MaxBatch  int                            // calls of Tx that share a commit, at most; 0: 512; 1: a commit each
 	ReadConns int                            // connections for reads; 0: by the number of cores
 	Trace     func(query string, args []any) // sees every statement, for tests and debugging; nil: none
@@ -73,10 +74,10 @@ func ParseURL(setting string) (path string, err error) {
 func Open(ctx context.Context, setting string, opts Options) (*DB, error) {
 	path, err := ParseURL(setting)
 	if err != nil {
-		return nil, fmt.Errorf("database %q: %w", setting, err)
+		return nil, fmt.Errorf("database: %w", err) // the setting may hold a password
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("database %s: %w", path, err)
+	if err := prepareFile(path, opts.MustExist); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
 	}
 	if opts.MaxBatch == 0 {
 		opts.MaxBatch = 512
@@ -99,6 +100,22 @@ func Open(ctx context.Context, setting string, opts Options) (*DB, error) {
 	return db, nil
 }
 
+// prepareFile makes the database's file, readable by its owner alone; SQLite gives its log the same mode.
+func prepareFile(path string, mustExist bool) error {
+	if mustExist {
+		_, err := os.Stat(path)
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // dsn has the pragmas of every connection. A checkpoint every 16 000 pages keeps the log small without doubling the
 // latency of the writes that meet it, as the default of 1000 does.
 func dsn(path string, pragmas ...string) string {
@@ -113,9 +130,6 @@ func dsn(path string, pragmas ...string) string {
 func (db *DB) Close() error {
 	return errors.Join(db.writes.close(), db.reads.Close())
 }
-
-// Path is the database's file.
-func (db *DB) Path() string { return db.path }
 
 // Ping tells whether the database answers, for reading and for writing.
 func (db *DB) Ping(ctx context.Context) error {

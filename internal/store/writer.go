@@ -125,6 +125,14 @@ func (w *writer) commit(batch []*write) {
 		failAll(batch, err)
 		return
 	}
+	if err := w.runAll(ctx, batch); err != nil {
+		_ = w.exec(ctx, "rollback") // SQLite may have done so by itself
+		failAll(batch, err)
+	}
+}
+
+// runAll runs the batch in the transaction that has begun, and ends it. An error is everybody's: nothing was kept.
+func (w *writer) runAll(ctx context.Context, batch []*write) error {
 	counts := countDeltas{}
 	wrote := false
 	for _, wr := range batch {
@@ -133,24 +141,21 @@ func (w *writer) commit(batch []*write) {
 		}
 		tx := &Tx{ctx: ctx, w: w}
 		tx.Reader = Reader{tx}
-		w.runOne(ctx, tx, wr)
+		if err := w.runOne(ctx, tx, wr); err != nil {
+			return err
+		}
 		if wr.err == nil && wr.panic == nil {
 			wrote = wrote || tx.wrote
 			counts.merge(tx.counts)
 		}
 	}
-	err := counts.flush(ctx, w)
-	if err == nil {
-		if wrote {
-			err = w.exec(ctx, "commit")
-		} else {
-			err = w.exec(ctx, "rollback") // nothing to keep: no fsync
-		}
+	if !wrote {
+		return w.exec(ctx, "rollback") // nothing to keep: no fsync
 	}
-	if err != nil {
-		_ = w.exec(ctx, "rollback") // may already have been rolled back
-		failAll(batch, err)
+	if err := counts.flush(ctx, w); err != nil {
+		return err
 	}
+	return w.exec(ctx, "commit")
 }
 
 func failAll(batch []*write, err error) {
@@ -161,10 +166,12 @@ func failAll(batch []*write, err error) {
 	}
 }
 
-// runOne runs one function in its savepoint. A panic is the caller's: it is rolled back here and raised there.
-func (w *writer) runOne(ctx context.Context, tx *Tx, wr *write) {
-	if wr.err = w.exec(ctx, "savepoint one"); wr.err != nil {
-		return
+// runOne runs one function in its savepoint. A panic is the caller's: it is rolled back here and raised there. An error
+// says that the whole transaction is broken: on a full disk or an I/O error SQLite has rolled it back, savepoints and
+// all, and what would run next would run outside of it.
+func (w *writer) runOne(ctx context.Context, tx *Tx, wr *write) error {
+	if err := w.exec(ctx, "savepoint one"); err != nil {
+		return err
 	}
 	func() {
 		defer func() { wr.panic = recover() }()
@@ -172,12 +179,10 @@ func (w *writer) runOne(ctx context.Context, tx *Tx, wr *write) {
 	}()
 	if wr.err != nil || wr.panic != nil {
 		if err := w.exec(ctx, "rollback to one"); err != nil {
-			wr.err = errors.Join(wr.err, err)
+			return errors.Join(wr.err, err)
 		}
 	}
-	if err := w.exec(ctx, "release one"); err != nil {
-		wr.err = errors.Join(wr.err, err)
-	}
+	return w.exec(ctx, "release one")
 }
 
 func (w *writer) exec(ctx context.Context, query string, args ...any) error {

@@ -61,7 +61,7 @@ create table sessions (
     version bigint not null,
     primary key (project_id, id)
 );
-create index sessions_by_created on sessions (project_id, created_at, id);
+create index sessions_by_type on sessions (project_id, type, created_at, id);
 create index sessions_by_status on sessions (project_id, status, created_at, id);
 create index sessions_by_customer on sessions (project_id, customer_id, created_at, id);
 -- What is open waits here for its expiry; the sweeper empties it.
@@ -106,6 +106,7 @@ create table orders (
 create unique index orders_by_session on orders (project_id, session_id);
 create index orders_by_created on orders (project_id, created_at, id);
 create index orders_by_status on orders (project_id, status, created_at, id);
+create index orders_by_gateway on orders (project_id, gateway, created_at, id);
 create index orders_by_customer on orders (project_id, customer_id, created_at, id);
 -- Reservations whose gateway call has not come back; normally almost empty.
 create index orders_creating on orders (lease_until) where status = 'creating';
@@ -150,6 +151,12 @@ create table notifications (
     primary key (project_id, gateway, dedup_key)
 );
 
+-- A text sealed with the newest master key, by which a server knows at its start that it was given the right keys.
+create table master_key_check (
+    id smallint not null primary key,
+    sealed bytea not null
+);
+
 -- Exact totals of lists. A total is the sum over the slots, so that one busy project's writers don't queue on one row.
 create table counts (
     project_id text not null,
@@ -163,6 +170,7 @@ create table counts (
 
 -- +goose Down
 drop table counts;
+drop table master_key_check;
 drop table notifications;
 drop table idempotency;
 drop table events;

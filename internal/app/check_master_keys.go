@@ -1,0 +1,26 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sliproad/sliproad/internal/store"
+)
+
+const masterKeyCheck = "master key check"
+
+// CheckMasterKeys refuses a ring that lacks the key which was the newest at the last start: with it, everything that is
+// sealed would be unreadable and every open session's client secret void. With forget, the old key is known to be lost.
+func (a *App) CheckMasterKeys(ctx context.Context, forget bool) error {
+	sealed, err := a.DB.MasterKeyCheck(ctx)
+	if err == nil && !forget {
+		if _, err = a.Ring.Open(sealed, masterKeyCheck); err != nil {
+			return errors.New("the master keys are not those of this database: put the key of the last start behind the new one (NEW,OLD); if it is lost, start once with --forget-master-key")
+		}
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	fresh := a.Ring.Seal([]byte(masterKeyCheck), masterKeyCheck)
+	return a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.SetMasterKeyCheck(fresh) })
+}
