@@ -72,7 +72,9 @@ func (a *App) insertSession(ctx context.Context, call *checkout.Call, s *checkou
 		}
 		return tx.InsertEvent(event)
 	})
-	if errors.Is(err, errOtherCustomer) {
+	var other otherCustomerError
+	if errors.As(err, &other) {
+		a.customers.put(s.ProjectID, s.ExternalCustomerID, other.id)
 		return nil, store.ErrConflict
 	}
 	if err != nil {
@@ -85,8 +87,10 @@ func (a *App) insertSession(ctx context.Context, call *checkout.Call, s *checkou
 	return s, nil
 }
 
-// errOtherCustomer says that a racing call created the customer first: decide anew, with theirs.
-var errOtherCustomer = errors.New("app: another call created the customer")
+// otherCustomerError says that the customer is there already, with this id: decide anew.
+type otherCustomerError struct{ id checkout.CustomerID }
+
+func (e otherCustomerError) Error() string { return "app: the customer is there, as " + string(e.id) }
 
 // clientSecretHolds compares the secret given with the session's, in constant time.
 func (a *App) clientSecretHolds(s *checkout.Session, given string) bool {

@@ -58,14 +58,8 @@ func (a *App) customer(ctx context.Context, call *checkout.Call, s *checkout.Ses
 	if id, ok := a.customers.get(s.ProjectID, s.ExternalCustomerID); ok {
 		return sessionCustomer{id: id}, nil
 	}
-	have, err := a.DB.CustomerByExternalID(ctx, s.ProjectID, s.ExternalCustomerID)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return sessionCustomer{id: call.Seed.CustomerID(call.Began), create: true}, nil
-	case err != nil:
-		return sessionCustomer{}, err
-	}
-	return sessionCustomer{id: have.ID}, nil
+	// Most names that are not remembered are new, so nothing is looked up: the unique key tells if this one is not.
+	return sessionCustomer{id: call.Seed.CustomerID(call.Began), create: true}, nil
 }
 
 func (a *App) customerByID(ctx context.Context, s *checkout.Session, given checkout.CustomerID) (sessionCustomer, error) {
@@ -97,7 +91,7 @@ func (c sessionCustomer) settle(tx *store.Tx, s *checkout.Session, call *checkou
 	case c.create:
 		id, err := tx.EnsureCustomer(s.ProjectID, s.ExternalCustomerID, c.id, call.Now)
 		if err == nil && id != c.id {
-			return errOtherCustomer
+			return otherCustomerError{id}
 		}
 		return err
 	case c.name:

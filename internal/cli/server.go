@@ -11,6 +11,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -75,6 +76,11 @@ func newLogger(s settings, to io.Writer) *slog.Logger {
 // newServer opens the database, which it locks for itself, and the listeners. migrate brings the schema up to date
 // first; otherwise a schema that this version doesn't know is an error that names the command to run.
 func newServer(ctx context.Context, s settings, migrate bool, logTo io.Writer) (*server, error) {
+	// The server's own heap is small: a collection when it has grown fourfold, rather than doubled, costs little memory
+	// and saves a tenth of the CPU. GOGC overrides it.
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(400)
+	}
 	srv := &server{settings: s, log: newLogger(s, logTo), registry: prometheus.NewRegistry()}
 	err := srv.open(ctx, migrate)
 	if err != nil {

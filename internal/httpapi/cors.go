@@ -10,6 +10,9 @@ import (
 // allowOrigin lets pages of any origin read the answer or, once the project is known and lists origins, only theirs.
 func allowOrigin(h http.Header, r *http.Request, project *checkout.Project) {
 	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return // not a browser's call across origins
+	}
 	switch {
 	case project == nil || len(project.AllowedOrigins) == 0:
 		h.Set("Access-Control-Allow-Origin", "*")

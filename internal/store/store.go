@@ -153,26 +153,34 @@ func (db *DB) view(ctx context.Context, fn func(Reader) error) error {
 		return unavailable(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return unavailable(fn(Reader{snapshot{tx, db.opts.Trace}}))
+	return unavailable(fn(Reader{snapshot{tx, db}}))
 }
 
 type snapshot struct {
-	tx    *sql.Tx
-	trace func(string, []any)
+	tx *sql.Tx
+	db *DB
 }
 
 func (s snapshot) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s.trace != nil {
-		s.trace(query, args)
+	if s.db.opts.Trace != nil {
+		s.db.opts.Trace(query, args)
 	}
-	return s.tx.QueryContext(ctx, query, args...)
+	st, err := s.db.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
 }
 
 func (s snapshot) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	if s.trace != nil {
-		s.trace(query, args)
+	if s.db.opts.Trace != nil {
+		s.db.opts.Trace(query, args)
 	}
-	return s.tx.QueryRowContext(ctx, query, args...)
+	st, err := s.db.stmt(ctx, query)
+	if err != nil {
+		return s.tx.QueryRowContext(ctx, query, args...) // tells the error from Scan
+	}
+	return s.tx.StmtContext(ctx, st).QueryRowContext(ctx, args...)
 }
 
 func (db *DB) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
