@@ -46,7 +46,7 @@ type DB struct {
 	writes *writer
 	path   string
 	opts   Options
-	stmts  sync.Map // query text → *sql.Stmt of reads
+	stmts  statements
 }
 
 // Reader has every read. It is part of DB, where each read sees the newest state, and of Tx.
@@ -148,55 +148,107 @@ func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 
 // view runs reads that see one state of the database.
 func (db *DB) view(ctx context.Context, fn func(Reader) error) error {
-	tx, err := db.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return unavailable(err)
+	snap := &snapshot{db: db}
+	err := snap.run(ctx, fn)
+	for _, query := range snap.fresh {
+		_, _ = db.stmt(ctx, query) // if it can't be prepared, the next read of it says why
 	}
-	defer func() { _ = tx.Rollback() }() // nothing was written
-	return unavailable(fn(Reader{snapshot{tx, db}}))
+	return unavailable(err)
 }
 
+// snapshot is a read transaction. It holds a connection, so it prepares nothing for all connections, which would take
+// another one: what it found unprepared is prepared after it.
 type snapshot struct {
-	tx *sql.Tx
-	db *DB
+	db    *DB
+	tx    *sql.Tx
+	fresh []string
 }
 
-func (s snapshot) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (s *snapshot) run(ctx context.Context, fn func(Reader) error) (err error) {
+	s.tx, err = s.db.reads.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.tx.Rollback() }() // nothing was written
+	return fn(Reader{s})
+}
+
+// prepared is the statement as this transaction may use it, or nil.
+func (s *snapshot) prepared(ctx context.Context, query string, args []any) *sql.Stmt {
 	if s.db.opts.Trace != nil {
 		s.db.opts.Trace(query, args)
 	}
-	st, err := s.db.stmt(ctx, query)
-	if err != nil {
-		return nil, err
+	st, ok := s.db.stmts.get(query)
+	if !ok {
+		s.fresh = append(s.fresh, query)
+		return nil
 	}
-	return s.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
+	return s.tx.StmtContext(ctx, st)
 }
 
-func (s snapshot) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	if s.db.opts.Trace != nil {
-		s.db.opts.Trace(query, args)
+func (s *snapshot) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if st := s.prepared(ctx, query, args); st != nil {
+		return st.QueryContext(ctx, args...)
 	}
-	st, err := s.db.stmt(ctx, query)
-	if err != nil {
-		return s.tx.QueryRowContext(ctx, query, args...) // tells the error from Scan
+	return s.tx.QueryContext(ctx, query, args...)
+}
+
+func (s *snapshot) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if st := s.prepared(ctx, query, args); st != nil {
+		return st.QueryRowContext(ctx, args...)
 	}
-	return s.tx.StmtContext(ctx, st).QueryRowContext(ctx, args...)
+	return s.tx.QueryRowContext(ctx, query, args...)
+}
+
+// statements are the prepared statements of reads, by their text.
+type statements struct {
+	mu  sync.RWMutex
+	all map[string]*sql.Stmt
+}
+
+// maxStatements bounds the prepared statements; a list has a text for each combination of its filters.
+const maxStatements = 500
+
+func (s *statements) get(query string) (*sql.Stmt, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st, ok := s.all[query]
+	return st, ok
+}
+
+// put keeps the statement, unless there are too many, or another was faster.
+func (s *statements) put(query string, st *sql.Stmt) (kept bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[string]*sql.Stmt{}
+	}
+	if _, ok := s.all[query]; ok || len(s.all) >= maxStatements {
+		return false
+	}
+	s.all[query] = st
+	return true
 }
 
 func (db *DB) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st, ok := db.stmts.Load(query); ok {
-		return st.(*sql.Stmt), nil
+	if st, ok := db.stmts.get(query); ok {
+		return st, nil
 	}
 	st, err := db.reads.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	if won, loaded := db.stmts.LoadOrStore(query, st); loaded {
-		_ = st.Close()
-		return won.(*sql.Stmt), nil
+	if !db.stmts.put(query, st) {
+		defer func() { _ = st.Close() }()
+		if kept, ok := db.stmts.get(query); ok {
+			return kept, nil
+		}
+		return nil, errManyStatements
 	}
 	return st, nil
 }
+
+var errManyStatements = errors.New("store: there are more queries than are kept prepared")
 
 func (db *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if db.opts.Trace != nil {
@@ -204,7 +256,7 @@ func (db *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	}
 	st, err := db.stmt(ctx, query)
 	if err != nil {
-		return nil, err
+		return db.reads.QueryContext(ctx, query, args...)
 	}
 	return st.QueryContext(ctx, args...)
 }
