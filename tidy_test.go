@@ -60,6 +60,7 @@ var places = map[string]place{
 	"internal/gateway/gatewaytest": {floor: 7, test: true},
 	"internal/sliproadtest":        {floor: 7, test: true},
 	"internal/contract":            {floor: 8, test: true},
+	"internal/durability":          {floor: 8, test: true},
 	"internal/bench":               {floor: 8, test: true},
 }
 

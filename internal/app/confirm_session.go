@@ -29,7 +29,7 @@ func (a *App) ConfirmSession(ctx context.Context, call *checkout.Call, id checko
 // changeSession reads the session, changes it and, if its status changed, tells of it, in one transaction: however many
 // calls race, each is decided on what the one before it left.
 func (a *App) changeSession(ctx context.Context, call *checkout.Call, id checkout.SessionID, kind checkout.EventType, change func(*checkout.Session) error) (*checkout.Session, error) {
-	return again(ctx, func() (s *checkout.Session, err error) {
+	s, err := again(ctx, func() (s *checkout.Session, err error) {
 		err = a.DB.Tx(ctx, func(tx *store.Tx) error {
 			row, err := tx.Session(ctx, call.Project.ID, id)
 			if s, err = found("session", row, err); err != nil {
@@ -53,4 +53,10 @@ func (a *App) changeSession(ctx context.Context, call *checkout.Call, id checkou
 		})
 		return s, err
 	})
+	if checkout.CodeOf(err) == checkout.CodeSessionExpired {
+		if _, e := a.session(ctx, call, id); e != nil { // recorded before it is told
+			return nil, e
+		}
+	}
+	return s, err
 }

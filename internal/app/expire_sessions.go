@@ -24,21 +24,34 @@ func (a *App) ExpireSessions(ctx context.Context) (n int, next time.Time, err er
 		next, err = a.DB.NextExpiry(ctx)
 		return 0, next, err
 	}
+	err = a.expire(ctx, overdue, now)
+	if errors.Is(err, store.ErrConflict) {
+		err = nil // someone was faster; the rest is found again
+	}
+	return len(overdue), now, err
+}
+
+// expire records that the sessions' time is over, and tells of it. ErrConflict: one of them has changed; the others are
+// recorded.
+func (a *App) expire(ctx context.Context, sessions []*checkout.Session, now time.Time) (err error) {
 	seed := newSeed()
-	events := make([]checkout.Event, len(overdue))
-	was := make([]checkout.SessionStatus, len(overdue))
-	for i, s := range overdue {
+	events := make([]checkout.Event, len(sessions))
+	was := make([]checkout.SessionStatus, len(sessions))
+	for i, s := range sessions {
 		was[i] = s.Status
 		s.Status, s.UpdatedAt = checkout.SessionExpired, now
 		if events[i], err = webhook.SessionEvent(seed.EventID(i, now), checkout.EventSessionExpired, s, now); err != nil {
-			return 0, now, err
+			return err
 		}
 	}
+	conflict := false
 	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
-		for i, s := range overdue {
+		conflict = false
+		for i, s := range sessions {
 			err := tx.UpdateSession(s, was[i])
 			if errors.Is(err, store.ErrConflict) {
-				continue // someone was faster
+				conflict = true
+				continue
 			}
 			if err == nil {
 				err = tx.InsertEvent(events[i])
@@ -49,5 +62,8 @@ func (a *App) ExpireSessions(ctx context.Context) (n int, next time.Time, err er
 		}
 		return nil
 	})
-	return len(overdue), now, err
+	if err == nil && conflict {
+		return store.ErrConflict
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/store"
@@ -23,8 +24,20 @@ func (a *App) GetSession(ctx context.Context, call *checkout.Call, id checkout.S
 }
 
 func (a *App) session(ctx context.Context, call *checkout.Call, id checkout.SessionID) (*checkout.Session, error) {
-	s, err := a.DB.Session(ctx, call.Project.ID, id)
-	return found("session", s, err)
+	return again(ctx, func() (*checkout.Session, error) {
+		row, err := a.DB.Session(ctx, call.Project.ID, id)
+		s, err := found("session", row, err)
+		if err != nil || !overdue(s, call.Now) {
+			return s, err
+		}
+		return s, a.expire(ctx, []*checkout.Session{s}, call.Now)
+	})
+}
+
+// overdue tells of an open session whose time is over. Whoever is told so must not be told otherwise later, by an order
+// that was decided a moment before and is written a moment after; so the expiry is recorded before it is told.
+func overdue(s *checkout.Session, now time.Time) bool {
+	return s.Status.Open() && s.StatusAt(now) == checkout.SessionExpired
 }
 
 // payerCountry replaces a country that came from the backend's address by that of the payer's, on the payer's first

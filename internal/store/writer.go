@@ -10,8 +10,8 @@ import (
 )
 
 // writer is SQLite's group commit. One goroutine owns the only writing connection. It takes all functions that wait,
-// runs each in its own savepoint of one transaction, commits once, with one fsync, and answers them all after it. While
-// it commits, the next functions gather.
+// runs them in one transaction, commits once, with one fsync, and answers them all after it. While it commits, the next
+// functions gather. A function that fails takes back what it alone has written.
 type writer struct {
 	db    *sql.DB
 	conn  *sql.Conn
@@ -92,7 +92,11 @@ func (w *writer) close() error {
 	if already {
 		return nil
 	}
-	return errors.Join(w.conn.Close(), w.db.Close())
+	var errs []error
+	for _, st := range w.stmts {
+		errs = append(errs, st.Close()) // one left open would keep the connection, and SQLite from emptying its log
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
 }
 
 func (w *writer) run() {
@@ -129,21 +133,36 @@ func (w *writer) settle() {
 	}
 }
 
-// commit runs the batch in one transaction. Whoever failed alone is told so; if the commit fails, all are.
+// errTakeBack says that a function failed after it had written, and ran without a savepoint.
+var errTakeBack = errors.New("store: what a function wrote must be taken back")
+
+// commit runs the batch in one transaction. Whoever failed alone is told so; if the commit fails, all are. Functions
+// that fail do so before they write, as a rule; so the batch runs without savepoints, which would cost each of them two
+// statements, and only if one must be taken back, all of it runs again with them.
 func (w *writer) commit(batch []*write) {
 	ctx := context.Background()
-	if err := w.exec(ctx, "begin immediate"); err != nil {
-		failAll(batch, err)
-		return
+	err := w.attempt(ctx, batch, false)
+	if errors.Is(err, errTakeBack) {
+		err = w.attempt(ctx, batch, true)
 	}
-	if err := w.runAll(ctx, batch); err != nil {
-		_ = w.exec(ctx, "rollback") // SQLite may have done so by itself
+	if err != nil {
 		failAll(batch, err)
 	}
 }
 
+func (w *writer) attempt(ctx context.Context, batch []*write, savepoints bool) error {
+	if err := w.exec(ctx, "begin immediate"); err != nil {
+		return err
+	}
+	err := w.runAll(ctx, batch, savepoints)
+	if err != nil {
+		_ = w.exec(ctx, "rollback") // SQLite may have done so by itself
+	}
+	return err
+}
+
 // runAll runs the batch in the transaction that has begun, and ends it. An error is everybody's: nothing was kept.
-func (w *writer) runAll(ctx context.Context, batch []*write) error {
+func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) error {
 	counts := countDeltas{}
 	wrote := false
 	for _, wr := range batch {
@@ -152,7 +171,7 @@ func (w *writer) runAll(ctx context.Context, batch []*write) error {
 		}
 		tx := &Tx{ctx: ctx, w: w}
 		tx.Reader = Reader{tx}
-		if err := w.runOne(ctx, tx, wr); err != nil {
+		if err := w.runOne(ctx, tx, wr, savepoints); err != nil {
 			return err
 		}
 		if wr.err == nil && wr.panic == nil {
@@ -177,18 +196,26 @@ func failAll(batch []*write, err error) {
 	}
 }
 
-// runOne runs one function in its savepoint. A panic is the caller's: it is rolled back here and raised there. An error
-// says that the whole transaction is broken: on a full disk or an I/O error SQLite has rolled it back, savepoints and
-// all, and what would run next would run outside of it.
-func (w *writer) runOne(ctx context.Context, tx *Tx, wr *write) error {
-	if err := w.exec(ctx, "savepoint one"); err != nil {
-		return err
+// runOne runs one function. A panic is the caller's: it is rolled back here and raised there. An error says that the
+// whole transaction is of no use any more: what the function wrote has no savepoint to go back to; or SQLite has rolled
+// everything back on a full disk or an I/O error, and what would run next would run outside of any transaction.
+func (w *writer) runOne(ctx context.Context, tx *Tx, wr *write, savepoint bool) error {
+	if savepoint {
+		if err := w.exec(ctx, "savepoint one"); err != nil {
+			return err
+		}
 	}
 	func() {
 		defer func() { wr.panic = recover() }()
 		wr.err = wr.fn(tx)
 	}()
-	if wr.err != nil || wr.panic != nil {
+	failed := wr.err != nil || wr.panic != nil
+	switch {
+	case !savepoint && failed && tx.tried:
+		return errTakeBack
+	case !savepoint:
+		return nil
+	case failed:
 		if err := w.exec(ctx, "rollback to one"); err != nil {
 			return errors.Join(wr.err, err)
 		}
@@ -222,6 +249,7 @@ type Tx struct {
 	Reader
 	ctx    context.Context
 	w      *writer
+	tried  bool // a statement failed, or changed something: there may be something to take back
 	wrote  bool
 	counts countDeltas
 }
@@ -237,10 +265,14 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	}
 	res, err := st.ExecContext(tx.ctx, args...)
 	if err != nil {
+		tx.tried = true
 		return 0, err
 	}
-	tx.wrote = true
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	if n > 0 || err != nil {
+		tx.tried, tx.wrote = true, true
+	}
+	return n, err
 }
 
 // swap is exec for a compare-and-swap: no row changed is ErrConflict.
