@@ -17,11 +17,11 @@ type Asset struct {
 	// Name is the name shown to people.
 	Name string
 	// Networks are the networks it lives on, the default first. Shared: not to be changed.
-	Networks []AssetNetwork
+	Networks []Listing
 }
 
-// AssetNetwork is one asset on one network.
-type AssetNetwork struct {
+// Listing is one asset on one network.
+type Listing struct {
 	// Network is the id of a network of the catalogue.
 	Network string
 	// Decimals is the number of decimal places the asset has on this network.
@@ -42,13 +42,13 @@ func Assets() []Asset {
 }
 
 // OnNetwork finds the asset on the network with this lower-case id.
-func (a Asset) OnNetwork(id string) (AssetNetwork, bool) {
+func (a Asset) OnNetwork(id string) (Listing, bool) {
 	for _, on := range a.Networks {
 		if on.Network == id {
 			return on, true
 		}
 	}
-	return AssetNetwork{}, false
+	return Listing{}, false
 }
 
 // DefaultNetwork is the id of the network meant when none is named; empty only

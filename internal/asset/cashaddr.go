@@ -31,7 +31,7 @@ func (f bitcoinCash) check(addr string) (Result, error) {
 	rest := addr
 	if before, after, found := strings.Cut(addr, ":"); found {
 		if !strings.EqualFold(before, f.prefix) {
-			return Result{}, fmt.Errorf("expected it to begin with %s:", f.prefix)
+			return Result{}, fmt.Errorf("expected it to begin with the prefix %s", f.prefix)
 		}
 		rest = after
 	} else if strings.IndexByte(f.legacy.leads, addr[0]) >= 0 {

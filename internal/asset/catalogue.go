@@ -138,7 +138,7 @@ var (
 	assetByCode = index(assets, func(a Asset) string { return a.Code })
 )
 
-func newAsset(code, name string, groups ...[]AssetNetwork) Asset {
+func newAsset(code, name string, groups ...[]Listing) Asset {
 	asset := Asset{Code: code, Name: name}
 	for _, group := range groups {
 		asset.Networks = append(asset.Networks, group...)
@@ -147,10 +147,10 @@ func newAsset(code, name string, groups ...[]AssetNetwork) Asset {
 	return asset
 }
 
-func at(decimals int, ids ...string) []AssetNetwork {
-	on := make([]AssetNetwork, 0, len(ids))
+func at(decimals int, ids ...string) []Listing {
+	on := make([]Listing, 0, len(ids))
 	for _, id := range ids {
-		on = append(on, AssetNetwork{Network: id, Decimals: decimals})
+		on = append(on, Listing{Network: id, Decimals: decimals})
 	}
 	return on
 }

@@ -37,11 +37,11 @@ func join(lists ...[]vector) []vector {
 	return all
 }
 
-func network(t testing.TB, id string) asset.Network {
-	t.Helper()
+func network(tb testing.TB, id string) asset.Network {
+	tb.Helper()
 	found, ok := asset.LookupNetwork(id)
 	if !ok {
-		t.Fatalf("network %q is not in the catalogue", id)
+		tb.Fatalf("network %q is not in the catalogue", id)
 	}
 	return found
 }
