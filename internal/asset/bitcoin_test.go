@@ -149,7 +149,7 @@ func TestBitcoinCash(t *testing.T) {
 		checkVectors(t, join(
 			valid("bitcoin-cash", addr, full, strings.ToUpper(addr), strings.ToUpper(full)),
 			broken("bitcoin-cash", "letter case", "bitcoincash:"+strings.ToUpper(addr), strings.ToUpper(addr[:9])+addr[9:]),
-			broken("bitcoin-cash", "expected it to begin with bitcoincash:", "bchtest:"+addr, ":"+addr),
+			broken("bitcoin-cash", "expected it to begin with the prefix bitcoincash", "bchtest:"+addr, ":"+addr),
 			broken("bitcoin-cash", "expected a CashAddr", "bitcoincash:"+full, full+"!"),
 			broken("bitcoin-cash", "checksum", addr+"q", addr[1:], addr[:len(addr)-1]),
 		))
@@ -170,7 +170,7 @@ func TestBitcoinCash(t *testing.T) {
 			"bitcoincash:qh3krj5607v3qlqh5c3wq3lrw3wnuxw0sp8dv0zugrrt5a3kj6ucysfz8kxwv2k53krr7n933jfsunqex2w82sl",
 			"bitcoincash:qmvl5lzvdm6km38lgga64ek5jhdl7e3aqd9895wu04fvhlnare5937w4ywkq57juxsrhvw8ym5d8qx7sz7zz0zvcypqscw8jd03f",
 			"bitcoincash:qlg0x333p4238k0qrc5ej7rzfw5g8e4a4r6vvzyrcy8j3s5k0en7calvclhw46hudk5flttj6ydvjc0pv3nchp52amk97tqa5zygg96mtky5sv5w"),
-		broken("bitcoin-cash", "expected it to begin with bitcoincash:",
+		broken("bitcoin-cash", "expected it to begin with the prefix bitcoincash",
 			"bchtest:pr6m7j9njldwwzlg9v7v53unlr4jkmx6eyvwc0uz5t", "pref:pr6m7j9njldwwzlg9v7v53unlr4jkmx6ey65nvtks5",
 			"bchtest:pvch8mmxy0rtfrlarg7ucrxxfzds5pamg73h7370aa87d80gyhqxq7fqng6m6",
 			"prefix:x64nx6hz", "p:gpf8m4h7", "prefix:0qxsg0rgpa"),

@@ -77,7 +77,7 @@ func (c *doctorCommand) show(d *doctor, s settings) {
 	}
 	rows := [][2]string{
 		{"addr", s.addr},
-		{"database", or(s.database, "not set")},
+		{"database", shownDatabase(s.database)},
 		{"master keys", keys},
 		{"public URL", or(s.publicURL, "not set: the address listened on")},
 		{"trusted proxies", or(strings.Trim(fmt.Sprint(s.trusted), "[]"), "none")},
@@ -94,6 +94,17 @@ func (c *doctorCommand) show(d *doctor, s settings) {
 	for _, r := range rows {
 		d.say("", r[0], r[1])
 	}
+}
+
+// shownDatabase is the database's setting, unless it is one that may hold a password.
+func shownDatabase(url string) string {
+	if url == "" {
+		return "not set"
+	}
+	if _, err := store.ParseURL(url); err != nil {
+		return "not understood"
+	}
+	return url
 }
 
 // maxClockLead is how far the newest row may be ahead of the clock.
