@@ -10,6 +10,7 @@ import (
 const (
 	CodeMissingAPIKey         = "MISSING_API_KEY"
 	CodeInvalidAPIKey         = "INVALID_API_KEY"
+	CodeInvalidSignature      = "INVALID_SIGNATURE"
 	CodeForbidden             = "FORBIDDEN"
 	CodeValidation            = "VALIDATION_ERROR"
 	CodeInvalidGateway        = "INVALID_GATEWAY"
@@ -32,8 +33,8 @@ const (
 )
 
 var errorCodes = []string{
-	CodeMissingAPIKey, CodeInvalidAPIKey, CodeForbidden, CodeValidation, CodeInvalidGateway, CodeInvalidCurrency,
-	CodeInvalidNetwork, CodeInvalidAmount, CodePayloadTooLarge, CodeUnsupportedMediaType, CodeNotFound,
+	CodeMissingAPIKey, CodeInvalidAPIKey, CodeInvalidSignature, CodeForbidden, CodeValidation, CodeInvalidGateway,
+	CodeInvalidCurrency, CodeInvalidNetwork, CodeInvalidAmount, CodePayloadTooLarge, CodeUnsupportedMediaType, CodeNotFound,
 	CodeMethodNotAllowed, CodeSessionAlreadyUsed, CodeSessionExpired, CodeSessionCancelled, CodeIdempotencyConflict,
 	CodeIdempotencyInProgress, CodeRateLimitExceeded, CodeInternal, CodeGatewayUnavailable, CodeDatabaseUnavailable,
 }

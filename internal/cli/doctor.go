@@ -59,7 +59,9 @@ func (c *doctorCommand) Run(ctx context.Context, s streams) error {
 	}
 	now := time.Now()
 	d.checkDatabase(ctx, set.database, now)
-	d.checkPublicURL(ctx, set.publicURL)
+	if len(wrong) == 0 {
+		d.checkPublicURL(ctx, set.publicURL)
+	}
 	if err := d.w.Flush(); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (r Reader) Key(ctx context.Context, project checkout.ProjectID, id checkout
 
 // Keys reads all keys of the project, the oldest first.
 func (r Reader) Keys(ctx context.Context, project checkout.ProjectID) ([]*checkout.Key, error) {
-	return scanAll(ctx, r.q, scanKey, `select `+keyColumns+` from api_keys where project_id = $1 order by id`, string(project))
+	return scanAll(ctx, r.q, scanKey, `select `+keyColumns+` from api_keys where project_id = $1 order by created_at, kind desc, id`, string(project))
 }
 
 func scanKey(row scanner) (*checkout.Key, error) {

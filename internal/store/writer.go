@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // writer is SQLite's group commit. One goroutine owns the only writing connection. It takes all functions that wait,
@@ -27,10 +28,18 @@ type writer struct {
 type write struct {
 	ctx   context.Context
 	fn    func(*Tx) error
+	state atomic.Int32
 	err   error
 	panic any
 	done  chan struct{}
 }
+
+// The states of a write. Who changes the first one, the writer or a caller that gives up, has decided.
+const (
+	writeQueued int32 = iota
+	writeRunning
+	writeGivenUp
+)
 
 var errClosed = errors.New("store: the database is closed")
 
@@ -59,7 +68,14 @@ func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 	if err := w.hand(ctx, wr); err != nil {
 		return err
 	}
-	<-wr.done
+	select {
+	case <-wr.done:
+	case <-ctx.Done():
+		if wr.state.CompareAndSwap(writeQueued, writeGivenUp) {
+			return ctx.Err()
+		}
+		<-wr.done
+	}
 	if wr.panic != nil {
 		panic(wr.panic)
 	}
@@ -166,7 +182,10 @@ func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) er
 	counts := countDeltas{}
 	wrote := false
 	for _, wr := range batch {
-		if wr.err = wr.ctx.Err(); wr.err != nil {
+		if wr.ctx.Err() != nil && wr.state.CompareAndSwap(writeQueued, writeGivenUp) {
+			wr.err = wr.ctx.Err()
+		}
+		if !wr.state.CompareAndSwap(writeQueued, writeRunning) && wr.state.Load() == writeGivenUp {
 			continue
 		}
 		tx := &Tx{ctx: ctx, w: w}

@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sliproad/sliproad/internal/store"
+)
+
+// TestMigrate: up is complete, and nothing when repeated; status tells which steps were taken.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "deep", "er", "new ?#%.db")
+	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the file is elsewhere: %v", err)
+	}
+	pending := func() (n, all int) {
+		t.Helper()
+		list, err := db.Migrations(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list {
+			if m.AppliedAt.IsZero() {
+				n++
+			}
+		}
+		return n, len(list)
+	}
+	if n, all := pending(); n != all || all == 0 {
+		t.Errorf("new: %d of %d pending", n, all)
+	}
+	if err := db.CheckSchema(t.Context()); err == nil || !strings.Contains(err.Error(), "sliproad migrate up") {
+		t.Errorf("new: %v, want the command to run", err)
+	}
+	_, all := pending()
+	for i, want := range []int{all, 0, 0} {
+		done, err := db.Migrate(t.Context())
+		if err != nil || len(done) != want {
+			t.Errorf("run %d: %d steps, want %d, error %v", i, len(done), want, err)
+		}
+		if err := db.CheckSchema(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if n, _ := pending(); n != 0 {
+		t.Errorf("%d still pending", n)
+	}
+}
+
+// TestCheckSchema: version N of the program runs on schema N and N+1, and says what to do on others.
+func TestCheckSchema(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	db := openAt(t, path, store.Options{})
+	side, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = side.Close() }()
+	var newest int
+	if err := side.QueryRowContext(t.Context(), "select max(version_id) from goose_db_version").Scan(&newest); err != nil {
+		t.Fatal(err)
+	}
+	for ahead, want := range []string{"", "", "install a newer sliproad"} {
+		if ahead > 0 {
+			if _, err := side.ExecContext(t.Context(), "insert into goose_db_version (version_id, is_applied) values ($1, true)", newest+ahead); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := db.CheckSchema(t.Context())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d ahead: %v, want %q", ahead, err, want)
+		}
+	}
+}
+
+// TestOpenErrors: a wrong setting is told with the right form.
+func TestOpenErrors(t *testing.T) {
+	t.Parallel()
+	notADirectory := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(notADirectory, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for setting, want := range map[string]string{
+		"":                                  "sqlite:PATH",
+		"sqlite:":                           "sqlite:PATH",
+		"/var/lib/x.db":                     "sqlite:PATH",
+		"mysql://x":                         "sqlite:PATH",
+		"postgres://u:secret@h/d":           "SQLite only",
+		"sqlite:" + notADirectory + "/x.db": notADirectory,
+	} {
+		db, err := store.Open(t.Context(), setting, store.Options{})
+		if err == nil {
+			_ = db.Close()
+			t.Errorf("%q opens", setting)
+			continue
+		}
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", setting, err, want)
+		}
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error tells the password: %v", err)
+		}
+	}
+}
