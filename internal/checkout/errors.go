@@ -22,6 +22,7 @@ const (
 	CodePayloadTooLarge       Code = "PAYLOAD_TOO_LARGE"
 	CodeUnsupportedMediaType  Code = "UNSUPPORTED_MEDIA_TYPE"
 	CodeNotFound              Code = "NOT_FOUND"
+	CodeTransactionNotFound   Code = "TRANSACTION_NOT_FOUND"
 	CodeMethodNotAllowed      Code = "METHOD_NOT_ALLOWED"
 	CodeSessionAlreadyUsed    Code = "SESSION_ALREADY_USED"
 	CodeSessionExpired        Code = "SESSION_EXPIRED"
@@ -55,6 +56,7 @@ var Codes = []CodeInfo{
 	{CodePayloadTooLarge, "The body is larger than 64 KiB.", "Send less; `metadata` takes at most 4096 bytes."},
 	{CodeUnsupportedMediaType, "The body's `Content-Type` is not JSON.", "Send `Content-Type: application/json`."},
 	{CodeNotFound, "There is no such route, or no such resource in this project.", "Check the path, the id, and that the key belongs to the resource's project."},
+	{CodeTransactionNotFound, "There is no such order in the project that `projectId` names.", "Check the order's id and the project's."},
 	{CodeMethodNotAllowed, "The route exists, but not for this method.", "Use a method that the `Allow` header names."},
 	{CodeSessionAlreadyUsed, "The session already has its order.", "Read the session: its `orderId` names the order. Create a new session for a new purchase."},
 	{CodeSessionExpired, "The session's time is over.", "Create a new session."},

@@ -1,6 +1,9 @@
 package checkout
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // EventType names what happened (contract §4).
 type EventType string
@@ -20,6 +23,11 @@ const (
 	EventSessionCancelled EventType = "session.cancelled"
 	EventSessionExpired   EventType = "session.expired"
 )
+
+// OfOrder tells whether the event tells of an order.
+func (t EventType) OfOrder() bool {
+	return strings.HasPrefix(string(t), "transaction.") || strings.HasPrefix(string(t), "order.")
+}
 
 // Event is one row of the outbox: written in the transaction of the change that it tells of, so that no change goes
 // untold and nothing is told that did not happen.

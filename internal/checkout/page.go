@@ -67,6 +67,12 @@ type OrderFilter struct {
 	ExternalCustomerID string
 }
 
+// EventFilter narrows a list of events (contract §4).
+type EventFilter struct {
+	Type    EventType
+	OrderID OrderID
+}
+
 // List is one page of rows, the exact number of all rows that pass the filter, and the place behind the page.
 type List[T any] struct {
 	Rows  []T

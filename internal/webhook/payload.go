@@ -118,3 +118,18 @@ func optional(s string) *string {
 	}
 	return &s
 }
+
+// TestEvent makes the event that tests an endpoint: of type webhook.test, with a sample order that exists nowhere.
+func TestEvent(id checkout.EventID, project checkout.ProjectID, now time.Time) (checkout.Event, error) {
+	created := now.UTC().Format(TimeForm)
+	sample := orderPayload{
+		ID: "ord_test", Type: string(checkout.Buy), Status: string(checkout.OrderCompleted), Source: sourcePayload{"USD", "100.00"},
+		Destination: destinationPayload{
+			Currency: "ETH", Amount: optional("0.025"), Address: optional("0x742d35Cc6634C0532925a3b844Bc454e4438f44e"), Network: "ethereum",
+		},
+		SessionID: "sess_test", CustomerID: "00000000-0000-4000-8000-000000000000",
+		Metadata:  metadataPayload{Provider: "sandbox", PartnerMetadata: json.RawMessage(`{"test":true}`)},
+		CreatedAt: created, CompletedAt: &created,
+	}
+	return event(id, checkout.EventTest, project, "", "", now, orderData{sample})
+}
