@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/egress"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
@@ -28,6 +29,7 @@ type Config struct {
 	Gateways       []gateway.Gateway // of which the first that serves a project is its default
 	Sandbox        *sandbox.Gateway  // also in Gateways; nil: no simulation
 	PublicURL      string            // without a trailing slash
+	Egress         *egress.Client    // the way to partners' URLs
 	GatewayTimeout time.Duration     // for one call of a gateway; 0: 10 s
 	Now            func() time.Time  // nil: time.Now
 	Step           func(name string) // sees each durable step of an order, for crash tests; nil: none
@@ -39,6 +41,8 @@ type App struct {
 	node      string // names this process among the owners of leases
 	keys      keyCache
 	customers customerCache
+	endpoints endpointCache
+	wakes     wakes
 }
 
 // New makes an App.
@@ -52,7 +56,7 @@ func New(c Config) *App {
 	if c.Step == nil {
 		c.Step = func(string) {}
 	}
-	return &App{Config: c, node: rand.Text()}
+	return &App{Config: c, node: rand.Text(), wakes: wakes{keys: map[endpointKey]bool{}, signal: make(chan struct{}, 1)}}
 }
 
 // now is the time of a call, in the resolution that is stored.

@@ -49,7 +49,7 @@ func (a *App) changeSession(ctx context.Context, call *checkout.Call, id checkou
 			if err != nil {
 				return err
 			}
-			return tx.InsertEvent(event)
+			return a.tellSession(ctx, tx, call.Seed, event)
 		})
 		return s, err
 	})

@@ -9,7 +9,6 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/store"
-	"github.com/sliproad/sliproad/internal/webhook"
 )
 
 // The durable steps of an order, as Config.Step is told of them.
@@ -147,11 +146,7 @@ func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made ga
 	if made.Serves > 0 {
 		o.CheckoutSeconds = int64(made.Serves / time.Second)
 	}
-	event, err := webhook.OrderEvent(seed.EventID(0, now), checkout.EventPending, &o, now)
-	if err != nil {
-		return nil, err
-	}
-	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
+	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateOrder(&o, checkout.OrderCreating); err != nil {
 			return err
 		}
@@ -163,7 +158,7 @@ func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made ga
 		if err := tx.UpdateSession(s, s.Status); err != nil {
 			return err
 		}
-		return tx.InsertEvent(event)
+		return a.tellOrder(ctx, tx, seed, checkout.EventPending, &o, now)
 	})
 	if !errors.Is(err, store.ErrConflict) {
 		return &o, err

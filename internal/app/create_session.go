@@ -70,7 +70,7 @@ func (a *App) insertSession(ctx context.Context, call *checkout.Call, s *checkou
 			there, err = tx.Session(ctx, s.ProjectID, s.ID)
 			return err
 		}
-		return tx.InsertEvent(event)
+		return a.tellSession(ctx, tx, call.Seed, event)
 	})
 	var other otherCustomerError
 	if errors.As(err, &other) {

@@ -34,13 +34,13 @@ func (a *App) ExpireSessions(ctx context.Context) (n int, next time.Time, err er
 // expire records that the sessions' time is over, and tells of it. ErrConflict: one of them has changed; the others are
 // recorded.
 func (a *App) expire(ctx context.Context, sessions []*checkout.Session, now time.Time) (err error) {
-	seed := newSeed()
+	seeds := make([]checkout.Seed, len(sessions))
 	events := make([]checkout.Event, len(sessions))
 	was := make([]checkout.SessionStatus, len(sessions))
 	for i, s := range sessions {
-		was[i] = s.Status
+		was[i], seeds[i] = s.Status, newSeed()
 		s.Status, s.UpdatedAt = checkout.SessionExpired, now
-		if events[i], err = webhook.SessionEvent(seed.EventID(i, now), checkout.EventSessionExpired, s, now); err != nil {
+		if events[i], err = webhook.SessionEvent(seeds[i].EventID(0, now), checkout.EventSessionExpired, s, now); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func (a *App) expire(ctx context.Context, sessions []*checkout.Session, now time
 				continue
 			}
 			if err == nil {
-				err = tx.InsertEvent(events[i])
+				err = a.tellSession(ctx, tx, seeds[i], events[i])
 			}
 			if err != nil {
 				return err

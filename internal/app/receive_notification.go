@@ -8,7 +8,6 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/store"
-	"github.com/sliproad/sliproad/internal/webhook"
 )
 
 // ReceiveNotification takes what a gateway posted: verified by the gateway's own scheme, stored raw, applied once
@@ -63,13 +62,13 @@ func (a *App) applyUpdate(ctx context.Context, gatewayID string, n gateway.Notif
 		if o.Status == checkout.OrderCreating { // faster than our own record: the gateway will send it again
 			return checkout.Fail(checkout.CodeGatewayUnavailable, "The order is still being made; send the notification again.")
 		}
-		changed, err = moveOrder(ctx, tx, o, u, n, seed)
+		changed, err = a.moveOrder(ctx, tx, o, u, n, seed)
 		return err
 	})
 	return changed, err
 }
 
-func moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u gateway.Update, n gateway.Notification, seed checkout.Seed) (bool, error) {
+func (a *App) moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u gateway.Update, n gateway.Notification, seed checkout.Seed) (bool, error) {
 	was := o.Status
 	update := checkout.OrderUpdate{
 		Status: u.Status, ExternalOrderID: u.ExternalOrderID, CryptoAmount: u.CryptoAmount,
@@ -97,9 +96,5 @@ func moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u gateway.U
 	if kind == checkout.EventLatePayment {
 		o.Take(update) // told in the event; the order stays as it ended
 	}
-	event, err := webhook.OrderEvent(seed.EventID(0, n.Now), kind, o, n.Now)
-	if err != nil {
-		return false, err
-	}
-	return true, tx.InsertEvent(event)
+	return true, a.tellOrder(ctx, tx, seed, kind, o, n.Now)
 }

@@ -15,6 +15,15 @@ import (
 type where struct {
 	conds []string
 	args  []any
+	byID  bool // the order is that of ids, which begin with the time of their creation
+}
+
+// order is the order of the list, newest first.
+func (w *where) order() string {
+	if w.byID {
+		return " order by id desc"
+	}
+	return " order by created_at desc, id desc"
 }
 
 // arg adds an argument and returns its placeholder.
@@ -51,7 +60,11 @@ func (w *where) text(alternative string) string {
 
 // after begins the page behind the cursor's row. The order is (created_at, id), newest first, on every index.
 func (w *where) after(c *checkout.Cursor) {
-	if c != nil {
+	switch {
+	case c == nil:
+	case w.byID:
+		w.and("id < " + w.arg(c.ID))
+	default:
 		w.and("(created_at, id) < (" + w.arg(micros(c.CreatedAt)) + ", " + w.arg(c.ID) + ")")
 	}
 }
@@ -69,11 +82,11 @@ func page[T any](ctx context.Context, r Reader, columns, table string, w *where,
 	}
 	parts := make([]string, 0, len(alternatives))
 	for _, alternative := range alternatives {
-		parts = append(parts, "select "+columns+" from "+table+" where "+w.text(alternative)+" order by created_at desc, id desc limit "+inner)
+		parts = append(parts, "select "+columns+" from "+table+" where "+w.text(alternative)+w.order()+" limit "+inner)
 	}
 	query := strings.TrimSuffix(parts[0], inner) + limit
 	if len(parts) > 1 {
-		query = "select * from (select * from (" + strings.Join(parts, ") as a union all select * from (") + ") as a) as rows order by created_at desc, id desc limit " + limit
+		query = "select * from (select * from (" + strings.Join(parts, ") as a union all select * from (") + ") as a) as rows" + w.order() + " limit " + limit
 	}
 	query += " offset " + w.arg(offset)
 	rows, err := scanAll(ctx, r.q, scan, query, w.args...)

@@ -31,6 +31,7 @@ type write struct {
 	state atomic.Int32
 	err   error
 	panic any
+	after []func() // run once the commit is durable
 	done  chan struct{}
 }
 
@@ -78,6 +79,11 @@ func (w *writer) do(ctx context.Context, fn func(*Tx) error) error {
 	}
 	if wr.panic != nil {
 		panic(wr.panic)
+	}
+	if wr.err == nil {
+		for _, fn := range wr.after {
+			fn()
+		}
 	}
 	return wr.err
 }
@@ -194,6 +200,7 @@ func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) er
 			return err
 		}
 		if wr.err == nil && wr.panic == nil {
+			wr.after = tx.after
 			wrote = wrote || tx.wrote
 			counts.merge(tx.counts)
 		}
@@ -271,7 +278,11 @@ type Tx struct {
 	tried  bool // a statement failed, or changed something: there may be something to take back
 	wrote  bool
 	counts countDeltas
+	after  []func()
 }
+
+// OnCommit has the function run once the transaction is durable, and not at all if it fails.
+func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
 
 // exec runs a statement and returns how many rows it changed.
 func (tx *Tx) exec(query string, args ...any) (int64, error) {

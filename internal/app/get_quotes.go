@@ -1,0 +1,177 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+)
+
+// QuoteTimeout is how long all gateways together have for their quotes. The caller's context may end sooner.
+const QuoteTimeout = 5 * time.Second
+
+// Quotes is what the eligible gateways say of an order.
+type Quotes struct {
+	Order    *checkout.Order // what they were asked about
+	Quotes   []Quote         // the best first
+	Failures []QuoteFailure
+}
+
+// Quote is one gateway's price.
+type Quote struct {
+	gateway.Quote
+	Gateway   gateway.Description
+	ExpiresAt time.Time
+	BestRate  bool // the first, and no other
+}
+
+// QuoteFailure is a gateway that gave no price, and why.
+type QuoteFailure struct {
+	Gateway string
+	Code    checkout.Code
+	Message string
+	Cause   error // not told; nil: the gateway refused as gateways do
+}
+
+// GetQuotes asks all gateways of the project's mode for their price, at once and under one deadline (contract §6). The best
+// comes first: a buyer gets most crypto for the fiat amount, a seller pays least of it; of equal ones the project's default
+// gateway comes first. A gateway that fails, or is too slow, is a failure among the others.
+func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.QuoteQuery) (*Quotes, error) {
+	o, err := q.Order()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.publicProject(ctx, call, o.ProjectID); err != nil {
+		return nil, err
+	}
+	if o.Country == "" {
+		o.Country = a.Countries.Country(call.Address)
+	}
+	method := ""
+	if q.PaymentMethod != nil {
+		method = *q.PaymentMethod
+	}
+	answers, err := a.askAll(ctx, call, o, method)
+	if err != nil {
+		return nil, err
+	}
+	out := &Quotes{Order: o}
+	for _, one := range answers {
+		if one.failure != nil {
+			out.Failures = append(out.Failures, *one.failure)
+			continue
+		}
+		out.Quotes = append(out.Quotes, Quote{Quote: one.quote, Gateway: one.gateway, ExpiresAt: call.Now.Add(one.quote.Serves)})
+	}
+	rank(out.Quotes, o.Type, call.Project.DefaultGateway)
+	return out, nil
+}
+
+// quoteAnswer is what came of asking one gateway: a quote, or a failure.
+type quoteAnswer struct {
+	index   int
+	gateway gateway.Description
+	quote   gateway.Quote
+	failure *QuoteFailure
+}
+
+// askAll asks every gateway and waits until the last has answered or the time is over, whether or not a gateway heeds its
+// context. The answers are in the order of the gateways. Its error is the caller's leaving.
+func (a *App) askAll(ctx context.Context, call *checkout.Call, o *checkout.Order, method string) ([]quoteAnswer, error) {
+	asking, cancel := context.WithTimeout(ctx, QuoteTimeout)
+	defer cancel()
+	var answers []quoteAnswer
+	arrived := make(chan quoteAnswer, len(a.Gateways)) // roomy, so that one who comes too late can go
+	for _, g := range a.Gateways {
+		d := g.Describe()
+		if !slices.Contains(d.Modes, call.Project.Mode) {
+			continue
+		}
+		i, asked := len(answers), *o // its own copy: it may still be at work when we are done
+		slow := &QuoteFailure{d.ID, checkout.CodeGatewayUnavailable, "The gateway did not answer in time.", errors.New("no quote in time")}
+		answers = append(answers, quoteAnswer{index: i, gateway: d, failure: slow})
+		request := gateway.QuoteRequest{Order: &asked, PaymentMethod: method, Address: call.Address}
+		go func() {
+			quote, err := ask(asking, g, d, request)
+			arrived <- quoteAnswer{index: i, gateway: d, quote: quote, failure: quoteFailure(asking, d.ID, err)}
+		}()
+	}
+	for range answers {
+		select {
+		case one := <-arrived:
+			answers[one.index] = one
+		case <-asking.Done():
+		}
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, ctx.Err()
+	}
+	return answers, nil
+}
+
+// ask asks one gateway. A panic is that gateway's failure, and not the end of the server.
+func ask(ctx context.Context, g gateway.Gateway, d gateway.Description, r gateway.QuoteRequest) (q gateway.Quote, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if r.Order.Type == checkout.Sell && !d.Sell {
+		return q, checkout.FailField(checkout.CodeInvalidGateway, "orderType", "sell is not served by this gateway")
+	}
+	if err := g.Check(r.Order); err != nil {
+		return q, err
+	}
+	quoter, ok := g.(gateway.Quoter)
+	if !ok {
+		return q, checkout.Fail(checkout.CodeInvalidGateway, "The gateway gives no quotes; it tells its price at its checkout.")
+	}
+	if q, err = quoter.Quote(ctx, r); err != nil {
+		return q, err
+	}
+	if !q.FiatAmount.IsSet() || !q.CryptoAmount.IsSet() || !q.Rate.IsSet() || q.PaymentMethod == "" || q.Serves <= 0 {
+		return q, fmt.Errorf("the quote lacks a figure: %+v", q)
+	}
+	return q, nil
+}
+
+// quoteFailure is what the payer is told of the error, nil of none.
+func quoteFailure(ctx context.Context, id string, err error) *QuoteFailure {
+	var told *checkout.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &told):
+		return &QuoteFailure{Gateway: id, Code: told.Code, Message: told.Message, Cause: errors.Unwrap(told)}
+	case ctx.Err() != nil:
+		return &QuoteFailure{id, checkout.CodeGatewayUnavailable, "The gateway did not answer in time.", err}
+	}
+	return &QuoteFailure{id, checkout.CodeGatewayUnavailable, "The gateway failed.", err}
+}
+
+// rank puts the best quote first and marks it.
+func rank(quotes []Quote, kind checkout.OrderType, defaultGateway string) {
+	slices.SortStableFunc(quotes, func(a, b Quote) int {
+		// a's crypto for a's fiat against b's: both are multiplied with the other's fiat amount, which divides nothing.
+		order := a.CryptoAmount.Decimal().Mul(b.FiatAmount.Decimal()).Cmp(b.CryptoAmount.Decimal().Mul(a.FiatAmount.Decimal()))
+		switch {
+		case order != 0 && kind == checkout.Buy:
+			return -order
+		case order != 0:
+			return order
+		case a.Gateway.ID == defaultGateway:
+			return -1
+		case b.Gateway.ID == defaultGateway:
+			return 1
+		}
+		return 0
+	})
+	if len(quotes) > 0 {
+		quotes[0].BestRate = true
+	}
+}
