@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/money"
 )
@@ -32,6 +34,20 @@ type Gateway interface {
 	ParseNotification(ctx context.Context, n Notification) ([]Update, error)
 }
 
+// Quoter is a gateway that can tell its price before there is an order (contract §6).
+type Quoter interface {
+	// Quote tells what the order would come to. It is asked of orders that Check lets pass. An error that is a
+	// *checkout.Error is told to the payer, any other is not.
+	Quote(ctx context.Context, r QuoteRequest) (Quote, error)
+}
+
+// Lister is a gateway that can tell what it serves (contract §6).
+type Lister interface {
+	// List tells what the gateway serves to payers of the country, or to any where it is empty: nothing where it serves
+	// none of them. It asks nobody. What it returns is shared: not to be changed.
+	List(kind checkout.OrderType, country string) Catalogue
+}
+
 // ErrNotFound says that the gateway knows no checkout of the order.
 var ErrNotFound = errors.New("gateway: no such checkout")
 
@@ -48,6 +64,11 @@ type Description struct {
 	Modes           []checkout.Mode // of the projects that it may serve
 	Sell            bool            // serves off-ramp orders
 	SellNeedsWallet bool            // needs the payer's address to sell
+	LogoURL         string          // empty: none
+	Iframe          bool            // its checkout may be shown in a frame
+	Widget          bool            // it has a widget of its own for pages
+	Recurring       bool            // it can repeat an order by itself
+	KYC             bool            // it asks the payer itself for whatever it must know
 }
 
 // Request is an order at its gateway.
@@ -81,4 +102,79 @@ type Update struct {
 	CryptoAmount    money.Amount
 	TransactionHash string
 	FailureReason   string
+}
+
+// QuoteRequest is a question for a price. The order has type, fiat amount, both currencies, network and, where it is
+// known, country; it has no id and is never made.
+type QuoteRequest struct {
+	Order         *checkout.Order
+	PaymentMethod string     // empty: the gateway's choice
+	Address       netip.Addr // the payer's own address, canonical; invalid where unknown
+}
+
+// Quote is a gateway's price for an order. Fees, rate and amounts are those of one calculation.
+type Quote struct {
+	FiatAmount    money.Amount // what a buyer pays or a seller gets, all fees included
+	CryptoAmount  money.Amount // what a buyer gets or a seller pays
+	Rate          money.Amount // fiat for one unit of crypto, before fees
+	Fees          []Fee        // those greater than 0
+	PaymentMethod string
+	Serves        time.Duration // how long it holds
+}
+
+// Fee is one part of what a quote costs, in its fiat currency.
+type Fee struct {
+	Type   FeeType
+	Amount money.Amount
+}
+
+// FeeType says who gets a fee.
+type FeeType string
+
+// The types of fees.
+const (
+	FeeGateway FeeType = "gateway"
+	FeeNetwork FeeType = "network" // of the chain
+	FeePartner FeeType = "partner" // the project's own share
+)
+
+// TotalFees is the sum of the fees.
+func (q *Quote) TotalFees() decimal.Decimal {
+	total := decimal.Zero
+	for _, f := range q.Fees {
+		total = total.Add(f.Amount.Decimal())
+	}
+	return total
+}
+
+// Catalogue is what a gateway serves.
+type Catalogue struct {
+	Fiats   []Fiat
+	Assets  []Asset
+	Methods []PaymentMethod
+}
+
+// Fiat is a fiat currency that a gateway serves. A limit that is not set is none.
+type Fiat struct {
+	Currency string
+	Min, Max money.Amount // of an order's fiat amount, ends included
+	Methods  []string     // the ids of payment methods
+}
+
+// Asset is a crypto currency that a gateway serves, with its networks, the one to prefer first.
+type Asset struct {
+	Code     string
+	Networks []AssetNetwork
+}
+
+// AssetNetwork is an asset on one network. A limit that is not set is none.
+type AssetNetwork struct {
+	Network  string
+	Min, Max money.Amount // of an order's crypto amount, ends included
+}
+
+// PaymentMethod is a way to pay, or to be paid.
+type PaymentMethod struct {
+	ID   string
+	Name string
 }

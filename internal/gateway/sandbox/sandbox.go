@@ -67,7 +67,7 @@ func New(publicURL string, ring *vault.Ring) *Gateway {
 
 // Describe tells what the sandbox is.
 func (g *Gateway) Describe() gateway.Description {
-	return gateway.Description{ID: ID, Name: "Sandbox", Modes: []checkout.Mode{checkout.ModeTest}, Sell: true}
+	return gateway.Description{ID: ID, Name: "Sandbox", Modes: []checkout.Mode{checkout.ModeTest}, Sell: true, KYC: true}
 }
 
 // Check tells whether the sandbox serves the order: every asset of the catalogue on its networks, every fiat currency, and
