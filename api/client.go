@@ -55,7 +55,8 @@ func New(baseURL, key string, opts ...Option) *Client {
 type CallOption func(*call)
 
 // WithIdempotencyKey names the request (at most 255 characters), so that it takes effect once however often it is sent, and
-// lets the client try it again. CreateSession and CreateOrder make one of their own if none is given.
+// lets the client try it again. CreateSession, CreateOrder and the POSTs about webhooks and events make one of their own if
+// none is given.
 func WithIdempotencyKey(key string) CallOption { return func(c *call) { c.idempotencyKey = key } }
 
 // CreateSession creates a session. Its ClientSecret and CheckoutURL are given this once.

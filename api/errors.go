@@ -20,6 +20,7 @@ const (
 	CodePayloadTooLarge       = "PAYLOAD_TOO_LARGE"
 	CodeUnsupportedMediaType  = "UNSUPPORTED_MEDIA_TYPE"
 	CodeNotFound              = "NOT_FOUND"
+	CodeTransactionNotFound   = "TRANSACTION_NOT_FOUND"
 	CodeMethodNotAllowed      = "METHOD_NOT_ALLOWED"
 	CodeSessionAlreadyUsed    = "SESSION_ALREADY_USED"
 	CodeSessionExpired        = "SESSION_EXPIRED"
@@ -35,8 +36,8 @@ const (
 var errorCodes = []string{
 	CodeMissingAPIKey, CodeInvalidAPIKey, CodeInvalidSignature, CodeForbidden, CodeValidation, CodeInvalidGateway,
 	CodeInvalidCurrency, CodeInvalidNetwork, CodeInvalidAmount, CodePayloadTooLarge, CodeUnsupportedMediaType, CodeNotFound,
-	CodeMethodNotAllowed, CodeSessionAlreadyUsed, CodeSessionExpired, CodeSessionCancelled, CodeIdempotencyConflict,
-	CodeIdempotencyInProgress, CodeRateLimitExceeded, CodeInternal, CodeGatewayUnavailable, CodeDatabaseUnavailable,
+	CodeTransactionNotFound, CodeMethodNotAllowed, CodeSessionAlreadyUsed, CodeSessionExpired, CodeSessionCancelled,
+	CodeIdempotencyConflict, CodeIdempotencyInProgress, CodeRateLimitExceeded, CodeInternal, CodeGatewayUnavailable, CodeDatabaseUnavailable,
 }
 
 // ErrorCodes returns every code of the document, in its order.

@@ -85,7 +85,7 @@ func Check(method, escapedPath string, status int, header http.Header, body []by
 }
 
 func (s *spec) checkUnknown(path string, status int, header http.Header, body []byte) []string {
-	documented := strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/gateways/")
+	documented := strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/gateways/") || strings.HasPrefix(path, "/public/")
 	switch {
 	case status == http.StatusNotFound && (documented || isJSON(header)):
 		return s.routeNotFound.check("", header, body)

@@ -243,7 +243,7 @@ func (r *response) check(method string, header http.Header, body []byte) []strin
 			problems = append(problems, fmt.Sprintf("header %s: %v", rule.name, err))
 		}
 	}
-	if method == http.MethodHead {
+	if method == http.MethodHead || (len(r.content) == 0 && len(body) == 0) {
 		return problems
 	}
 	media, _, err := mime.ParseMediaType(header.Get("Content-Type"))
