@@ -11,15 +11,29 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sliproad/sliproad/internal/app"
+	"github.com/sliproad/sliproad/internal/egress"
 )
 
 // lookEvery is how often a loop looks for what another node has left.
 const lookEvery = time.Second
 
+// Config is what the loops need.
+type Config struct {
+	App     *app.App
+	Client  *egress.Client
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
 // Run runs all loops until the context ends.
-func Run(ctx context.Context, a *app.App, log *slog.Logger) {
+func Run(ctx context.Context, c Config) {
 	var loops sync.WaitGroup
+	a := c.App
+	deliver := newDeliverer(a, c.Client, c.Log.With("loop", "deliver webhooks"), c.Metrics)
+	loops.Go(func() { deliver.run(ctx) })
 	for name, step := range map[string]func(context.Context) (time.Duration, error){
 		"expire sessions": func(ctx context.Context) (time.Duration, error) { return expire(ctx, a) },
 		"recover orders": func(ctx context.Context) (time.Duration, error) {
@@ -34,7 +48,7 @@ func Run(ctx context.Context, a *app.App, log *slog.Logger) {
 			return time.Minute, err
 		},
 	} {
-		loops.Go(func() { loop(ctx, log.With("loop", name), step) })
+		loops.Go(func() { loop(ctx, c.Log.With("loop", name), step) })
 	}
 	loops.Wait()
 }

@@ -15,8 +15,11 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/egress"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
@@ -64,7 +67,11 @@ func inBubble(t *testing.T, before, test func(t *testing.T, w *world)) {
 		before(t, w)
 		ctx, stop := context.WithCancel(t.Context())
 		var work sync.WaitGroup
-		work.Go(func() { worker.Run(ctx, w.app, slog.New(slog.DiscardHandler)) })
+		work.Go(func() {
+			worker.Run(ctx, worker.Config{
+				App: w.app, Client: egress.New(egress.PublicOnly, time.Second), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+			})
+		})
 		test(t, w)
 		stop()
 		work.Wait()
