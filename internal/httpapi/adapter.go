@@ -53,7 +53,7 @@ func (s *Server) checked(x *exchange) (int, any, error) {
 			return 0, nil, err
 		}
 	}
-	if e.method != http.MethodPost {
+	if e.method != http.MethodPost && e.method != http.MethodPatch {
 		return e.handle(s, x)
 	}
 	if err := x.read(e.maxBody()); err != nil {

@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -251,4 +253,28 @@ func (o object) fieldLocks(p *checkout.Problems) []checkout.LockInput {
 		})
 	}
 	return inputs
+}
+
+// texts is a member that is an array of strings.
+func (o object) texts(p *checkout.Problems, name string) *[]string {
+	value := o.get(name)
+	if value == nil {
+		return nil
+	}
+	var list []string
+	if value.Kind() != '[' || json.Unmarshal(value, &list) != nil {
+		p.Add(o.prefix+name, "must be an array of strings")
+		return nil
+	}
+	return &list
+}
+
+// printable is a receiver's answer as text that JSON can hold.
+func printable(raw []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r == 0 {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(string(raw), "\uFFFD"))
 }

@@ -37,7 +37,9 @@ type endpoint struct {
 }
 
 // endpoints is the API, as data.
-var endpoints = []endpoint{
+var endpoints = append(append(append(sessionEndpoints, webhookEndpoints...), publicEndpoints...), otherEndpoints...)
+
+var sessionEndpoints = []endpoint{
 	{op: "createSession", method: http.MethodPost, path: "/v1/sessions", auth: authSecret, handle: createSession},
 	{op: "listSessions", method: http.MethodGet, path: "/v1/sessions", auth: authSecret, handle: listSessions},
 	{op: "getSession", method: http.MethodGet, path: "/v1/sessions/{id}", auth: authPublic, cors: true, handle: getSession},
@@ -47,6 +49,9 @@ var endpoints = []endpoint{
 	{op: "listOrders", method: http.MethodGet, path: "/v1/orders", auth: authSecret, handle: listOrders},
 	{op: "getOrder", method: http.MethodGet, path: "/v1/orders/{id}", auth: authSecret, handle: getOrder},
 	{op: "simulateOrder", method: http.MethodPost, path: "/v1/test_helpers/orders/{id}/simulate", auth: authTest, handle: simulateOrder},
+}
+
+var otherEndpoints = []endpoint{
 	{op: "receiveNotification", method: http.MethodPost, path: "/gateways/{gatewayId}/webhook/{projectId}", rawBody: true, limited: true, handle: receiveNotification},
 	{op: "getOpenAPI", method: http.MethodGet, path: "/openapi.yaml", limited: true, handle: getOpenAPI},
 	{op: "getHealth", method: http.MethodGet, path: "/healthz", handle: getHealth},

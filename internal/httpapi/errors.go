@@ -29,6 +29,7 @@ var CodeStatus = map[checkout.Code]struct {
 	checkout.CodePayloadTooLarge:       {http.StatusRequestEntityTooLarge, 0},
 	checkout.CodeUnsupportedMediaType:  {http.StatusUnsupportedMediaType, 0},
 	checkout.CodeNotFound:              {http.StatusNotFound, 0},
+	checkout.CodeTransactionNotFound:   {http.StatusNotFound, 0},
 	checkout.CodeMethodNotAllowed:      {http.StatusMethodNotAllowed, 0},
 	checkout.CodeSessionAlreadyUsed:    {http.StatusConflict, 0},
 	checkout.CodeSessionExpired:        {http.StatusConflict, 0},

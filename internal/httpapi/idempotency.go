@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"net/http"
 	"unicode/utf8"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -12,7 +13,7 @@ import (
 // idempotent runs the request once for its Idempotency-Key and replays the first answer afterwards (contract §1).
 func (s *Server) idempotent(ctx context.Context, x *exchange, run func() (int, any, error)) (int, any, error) {
 	key := x.r.Header.Get("Idempotency-Key")
-	if key == "" {
+	if key == "" || x.r.Method != http.MethodPost {
 		return run()
 	}
 	if utf8.RuneCountInString(key) > checkout.MaxIdempotencyChars || !utf8.ValidString(key) {

@@ -119,7 +119,7 @@ const (
 )
 
 // invented are the members of answers that nobody can foretell. The world's clock makes the times those of the examples.
-var invented = map[string]bool{"customerId": true, "url": true, "externalOrderId": true, "transactionHash": true, "cryptoAmount": true, "nextCursor": true, "message": true, "requestId": true}
+var invented = map[string]bool{"customerId": true, "url": true, "externalOrderId": true, "transactionHash": true, "cryptoAmount": true, "nextCursor": true, "message": true, "requestId": true, "secret": true, "providerOrderId": true, "nextAttemptAt": true}
 
 // replay is one world in which the examples come true.
 type replay struct {
@@ -129,9 +129,9 @@ type replay struct {
 	seen  map[string]bool   // the examples that were replayed
 }
 
-func newReplay(t *testing.T, doc *openapi3.T, seen map[string]bool) *replay {
+func newReplay(t *testing.T, doc *openapi3.T, seen map[string]bool, change ...func(*parts)) *replay {
 	t.Helper()
-	w := newWorld(t)
+	w := newWorld(t, change...)
 	return &replay{world: w, doc: doc, seen: seen, known: strings.NewReplacer(exampleProject, string(w.project))}
 }
 
@@ -203,6 +203,9 @@ func TestExamplesReplayed(t *testing.T) {
 	replayLife(t, newReplay(t, doc, seen), "CreateOrderMinimal")
 	replayLife(t, newReplay(t, doc, seen), "CreateOrderFull")
 	replayRest(t, newReplay(t, doc, seen))
+	replayWebhooks(t, newReplay(t, doc, seen, withEgress), false)
+	replayWebhooks(t, newReplay(t, doc, seen, withEgress), true)
+	replayPublic(t, newReplay(t, doc, seen))
 	for name := range doc.Components.Examples {
 		if !seen[name] && !strings.HasPrefix(name, "Error") { // TestExamples of package api and the contract's cases have these
 			t.Errorf("the example %s is not replayed", name)
