@@ -26,6 +26,8 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, or show where it stands."`
 	Project projectCommand `cmd:"" help:"Create, change and list projects."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate and revoke a project's API keys."`
+	Listen  listenCommand  `cmd:"" help:"Send a project's events, live, to a URL on this machine."`
+	Trigger triggerCommand `cmd:"" help:"Make an event happen, with the sandbox gateway."`
 	Doctor  doctorCommand  `cmd:"" help:"Show the effective settings, and check database, schema, clock and public URL."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }

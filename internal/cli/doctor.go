@@ -91,7 +91,7 @@ func (c *doctorCommand) show(d *doctor, s settings) {
 		{"log level", s.logLevel.String()},
 		{"log requests", fmt.Sprint(s.logRequests)},
 		{"commit batch", fmt.Sprint(s.commitBatch)},
-		{"private webhooks", fmt.Sprint(s.privateHooks)},
+		{"webhooks go to", [...]string{"public addresses", "public addresses and loopback", "any address"}[s.webhookPolicy]},
 	}
 	for _, r := range rows {
 		d.say("", r[0], r[1])

@@ -21,6 +21,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sliproad/sliproad/internal/app"
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/egress"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
@@ -56,6 +58,7 @@ type server struct {
 	db       *store.DB
 	app      *app.App
 	api      *httpapi.Server
+	egress   *egress.Client
 	registry *prometheus.Registry
 	listener net.Listener
 	metrics  net.Listener // nil: none
@@ -136,9 +139,10 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	if public == "" {
 		public = srv.url
 	}
+	srv.egress = egress.New(s.webhookPolicy, checkout.DeliveryTimeout)
 	test := sandbox.New(public, s.ring)
 	srv.app = app.New(app.Config{
-		DB: srv.db, Ring: s.ring, Countries: countries, Gateways: gateways(test), Sandbox: test, PublicURL: public,
+		DB: srv.db, Ring: s.ring, Countries: countries, Gateways: gateways(test), Sandbox: test, PublicURL: public, Egress: srv.egress,
 		GatewayTimeout: s.gatewayTimeout, Step: crashStep,
 	})
 	if err := srv.app.CheckMasterKeys(ctx, s.forgetKey); err != nil {
@@ -188,7 +192,10 @@ func (srv *server) run(ctx context.Context) error {
 	}
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	worked := make(chan struct{})
-	go func() { worker.Run(work, srv.app, srv.log); close(worked) }()
+	go func() {
+		worker.Run(work, worker.Config{App: srv.app, Client: srv.egress, Log: srv.log, Metrics: srv.registry})
+		close(worked)
+	}()
 
 	var err error
 	select {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sliproad/sliproad/internal/egress"
 	"github.com/sliproad/sliproad/internal/httpapi"
 	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
@@ -59,7 +60,7 @@ type settings struct {
 	logRequests    bool
 	logText        bool
 	commitBatch    int
-	privateHooks   bool
+	webhookPolicy  egress.Policy
 	forgetKey      bool
 }
 
@@ -99,7 +100,14 @@ func (f *serverFlags) understand(dev bool) (settings, settingsError) {
 		w.add("--log-level (SLIPROAD_LOG_LEVEL): %q is not debug, info, warn or error", f.LogLevel)
 	}
 	w.yes("--log-requests (SLIPROAD_LOG_REQUESTS)", f.LogRequests, &s.logRequests)
-	w.yes("--allow-private-webhooks (SLIPROAD_ALLOW_PRIVATE_WEBHOOKS)", f.AllowPrivateWebhooks, &s.privateHooks)
+	if dev {
+		s.webhookPolicy = egress.AllowLoopback
+	}
+	private := false
+	w.yes("--allow-private-webhooks (SLIPROAD_ALLOW_PRIVATE_WEBHOOKS)", f.AllowPrivateWebhooks, &private)
+	if private {
+		s.webhookPolicy = egress.AllowPrivate
+	}
 	s.commitBatch = w.number("--commit-batch (SLIPROAD_COMMIT_BATCH)", f.CommitBatch, 1, 512)
 	if f.GeoIPFile != "" {
 		if _, err := os.Stat(f.GeoIPFile); err != nil {
