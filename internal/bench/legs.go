@@ -74,7 +74,7 @@ func (b *bench) plan() []*leg {
 		echo(64), create(64), naive(64),
 		{name: "known", title: "(b) POST, customer known", conns: 64, target: &b.server, make: b.loadCreate(&b.server, 64, knownCustomers)},
 		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, target: &b.server, profile: true, make: b.loadGet},
-		{name: "order", title: "(e) POST …/{id}/order", conns: 64, target: &b.server, profile: true, make: b.loadOrder},
+		{name: "order", title: "(e) POST …/{id}/order", conns: 64, target: &b.server, profile: true, make: func(ctx context.Context) (load, error) { return b.loadOrder(ctx, b.server) }},
 		echo(256), create(256),
 	}
 	var legs []*leg
@@ -232,10 +232,10 @@ func (b *bench) loadCreate(target **process, conns int, among int64) func(contex
 type created struct{ id, secret []byte }
 
 // createMany creates sessions for so long and returns them.
-func (b *bench) createMany(ctx context.Context, w window) ([]created, error) {
+func (b *bench) createMany(ctx context.Context, p *process, w window) ([]created, error) {
 	const conns = 64
 	parts := make([][]created, conns)
-	l := load{addr: b.server.addr, conns: conns, want: 201, source: b.creates(b.server.project.SecretKey, newCustomers)}
+	l := load{addr: p.addr, conns: conns, want: 201, source: b.creates(p.project.SecretKey, newCustomers)}
 	l.seen = func(conn int, body []byte) {
 		parts[conn] = append(parts[conn], created{member(body, `"id":"`), member(body, `"clientSecret":"`)})
 	}
@@ -266,7 +266,7 @@ func member(body []byte, name string) []byte {
 
 func (b *bench) loadGet(ctx context.Context) (load, error) {
 	if b.sessions == nil {
-		all, err := b.createMany(ctx, window{measure: 500 * time.Millisecond})
+		all, err := b.createMany(ctx, b.server, window{measure: 500 * time.Millisecond})
 		if err != nil {
 			return load{}, err
 		}
@@ -285,19 +285,19 @@ func (b *bench) loadGet(ctx context.Context) (load, error) {
 
 // loadOrder first creates sessions for as long as the leg runs. An order is two writes where a session is one, so they
 // suffice; should they not, the leg ends early, and its rate is over the time it took.
-func (b *bench) loadOrder(ctx context.Context) (load, error) {
+func (b *bench) loadOrder(ctx context.Context, p *process) (load, error) {
 	w := b.window()
-	all, err := b.createMany(ctx, window{measure: w.warm + w.measure})
+	all, err := b.createMany(ctx, p, window{measure: w.warm + w.measure})
 	if err != nil {
 		return load{}, err
 	}
 	var next atomic.Int64
 	first := all[0]
-	template := request("POST", "/v1/sessions/"+string(first.id)+"/order", b.server.project.PublicKey,
+	template := request("POST", "/v1/sessions/"+string(first.id)+"/order", p.project.PublicKey,
 		`{"clientSecret":"`+string(first.secret)+`","fiatAmount":"100.00","fiatCurrency":"USD","cryptoCurrency":"ETH","network":"ethereum",`+
 			`"walletAddress":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","email":"payer@example.com"}`)
 	idAt, secretAt := bytes.Index(template, first.id), bytes.Index(template, first.secret)
-	return load{addr: b.server.addr, conns: 64, want: 201, source: func(int) func() []byte {
+	return load{addr: p.addr, conns: 64, want: 201, source: func(int) func() []byte {
 		r := bytes.Clone(template)
 		return func() []byte {
 			i := next.Add(1) - 1

@@ -77,7 +77,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "1 measured second and 0.3 before it, whatever -seconds and -warmup say")
 	f.IntVar(&o.rows, "rows", 1_000_000, "sessions of the large project that is listed; the small one has a hundredth")
 	f.StringVar(&o.dir, "dir", "", "`directory` for the databases, whose file system is measured; default: the temporary one")
-	f.StringVar(&legs, "legs", "", "only the legs whose name matches this `regexp`, such as 'echo@64|create@64'; names: echo, create, known, naive, get, order, list, each with @CONNECTIONS")
+	f.StringVar(&legs, "legs", "", "only the legs whose name matches this `regexp`, such as 'echo@64|create@64'; names: echo, create, known, naive, get, order, list, each with @CONNECTIONS, and webhooks")
 	f.StringVar(&o.cpuprofile, "cpuprofile", "", "after the measured rounds, run create, get, order and list once more and keep the server's CPU profiles in this `directory`")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -106,7 +106,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	b := &bench{options: o, dir: dir}
 	legs := b.plan()
-	if len(legs) == 0 {
+	if len(legs) == 0 && !o.legs.MatchString("webhooks") {
 		return errors.New("-legs matches no leg; see -h")
 	}
 	limit := time.Duration(len(legs)*(o.rounds+1))*(2*o.window().warm+2*o.window().measure+10*time.Second) + 10*time.Minute
@@ -130,7 +130,10 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := b.profile(ctx, legs); err != nil {
 		return err
 	}
-	return report(out, m, o, legs)
+	if err := report(out, m, o, legs); err != nil || !o.legs.MatchString("webhooks") {
+		return err
+	}
+	return b.webhooks(ctx, out)
 }
 
 // goVersion is the compiler's, which is also that of the server built beside.
