@@ -48,6 +48,7 @@ var places = map[string]place{
 	"internal/gateway":             {floor: 2, pure: true},
 	"internal/webhook":             {floor: 2, pure: true},
 	"internal/store":               {floor: 3},
+	"internal/egress":              {floor: 3},
 	"internal/geoip":               {floor: 3},
 	"api":                          {floor: 3},
 	"api/apitest":                  {floor: 4, test: true},
@@ -60,6 +61,7 @@ var places = map[string]place{
 	"internal/gateway/gatewaytest": {floor: 7, test: true},
 	"internal/sliproadtest":        {floor: 7, test: true},
 	"internal/contract":            {floor: 8, test: true},
+	"internal/delivery":            {floor: 8, test: true},
 	"internal/durability":          {floor: 8, test: true},
 	"internal/bench":               {floor: 8, test: true},
 }

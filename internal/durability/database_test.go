@@ -120,7 +120,8 @@ func wantSound(t *testing.T, db *sql.DB) {
 		// The counts that totals are told from, against the rows.
 		`select count(*) from (
 			select project_id, 'session' as resource, type as facet, status, count(*) as n from sessions group by 1, 3, 4
-			union all select project_id, 'order', gateway, status, count(*) from orders group by 1, 3, 4) r
+			union all select project_id, 'order', gateway, status, count(*) from orders group by 1, 3, 4
+			union all select project_id, 'event', type, '', count(*) from events group by 1, 3) r
 			full join (select project_id, resource, facet, status, sum(n) as n from counts group by 1, 2, 3, 4) c
 			using (project_id, resource, facet, status) where coalesce(r.n, 0) <> coalesce(c.n, 0)`,
 	} {
