@@ -88,7 +88,7 @@ func (x *exchange) read(maxBytes int64) error {
 	if x.r.ContentLength == 0 {
 		return nil
 	}
-	if given := x.r.Header.Get("Content-Type"); given != "" && !x.endpoint.rawBody {
+	if given := x.r.Header.Get("Content-Type"); given != "" && given != "application/json" && !x.endpoint.rawBody {
 		media, _, err := mime.ParseMediaType(given)
 		if err != nil || (media != "application/json" && !strings.HasSuffix(media, "+json")) {
 			return checkout.Fail(checkout.CodeUnsupportedMediaType, "The body must be JSON; send Content-Type: application/json.")

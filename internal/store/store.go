@@ -261,10 +261,13 @@ func (db *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	return st.QueryContext(ctx, args...)
 }
 
+// queryRow reads one row, found by an index: too short to be worth cancelling, for which driver and database/sql would
+// each start a goroutine.
 func (db *DB) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	if db.opts.Trace != nil {
 		db.opts.Trace(query, args)
 	}
+	ctx = context.WithoutCancel(ctx)
 	st, err := db.stmt(ctx, query)
 	if err != nil {
 		return db.reads.QueryRowContext(ctx, query, args...) // tells the error from Scan

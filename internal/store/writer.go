@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -126,7 +125,6 @@ func (w *writer) run() {
 	var batch []*write
 	for first := range w.queue {
 		batch = append(batch[:0], first)
-		w.settle()
 	gather:
 		for len(batch) < w.opts.MaxBatch {
 			select {
@@ -143,15 +141,6 @@ func (w *writer) run() {
 		for _, wr := range batch {
 			close(wr.done)
 		}
-	}
-}
-
-// settle lets callers that are about to write do so first, as long as more keep coming: after a commit they all come at
-// once, and a batch of the first one alone would have the others wait for two commits.
-func (w *writer) settle() {
-	for n := -1; n < len(w.queue) && len(w.queue) < w.opts.MaxBatch-1; {
-		n = len(w.queue)
-		runtime.Gosched()
 	}
 }
 
