@@ -28,6 +28,7 @@ type Config struct {
 	Countries      *geoip.Table
 	Gateways       []gateway.Gateway // of which the first that serves a project is its default
 	Sandbox        *sandbox.Gateway  // also in Gateways; nil: no simulation
+	HostileSandbox bool              // it repeats and delays notifications, for tests
 	PublicURL      string            // without a trailing slash
 	Egress         *egress.Client    // the way to partners' URLs
 	GatewayTimeout time.Duration     // for one call of a gateway; 0: 10 s

@@ -3,9 +3,12 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	weak "math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 )
 
@@ -49,8 +52,36 @@ func (in *SimulateOrder) check() (checkout.OrderStatus, error) {
 
 func (a *App) notifySandbox(ctx context.Context, o *checkout.Order, status checkout.OrderStatus) (*checkout.Order, error) {
 	n := a.Sandbox.Notify(o, status, "sbxn_"+rand.Text(), a.now())
-	if err := a.ReceiveNotification(ctx, sandbox.ID, n); err != nil {
-		return nil, err
+	times := 1
+	if a.HostileSandbox {
+		times = a.mistreat(ctx, n)
+	}
+	for range times {
+		if err := a.ReceiveNotification(ctx, sandbox.ID, n); err != nil {
+			return nil, err
+		}
 	}
 	return a.DB.Order(ctx, o.ProjectID, o.ID)
+}
+
+// What a hostile sandbox does to its notifications, in percent, and how long it keeps one back.
+const (
+	hostileTwicePercent = 20
+	hostileLatePercent  = 10
+	hostileLate         = 200 * time.Millisecond
+)
+
+// mistreat decides how often the notification is sent now: twice, not at all but later, so that others overtake it, or
+// once.
+func (a *App) mistreat(ctx context.Context, n gateway.Notification) int {
+	switch dice := weak.IntN(100); { //nolint:gosec // a test's dice
+	case dice < hostileTwicePercent:
+		return 2
+	case dice < hostileTwicePercent+hostileLatePercent:
+		time.AfterFunc(weak.N(hostileLate), func() { //nolint:gosec // a test's dice
+			_ = a.ReceiveNotification(context.WithoutCancel(ctx), sandbox.ID, n) // a server that stops loses it, as a bad gateway would
+		})
+		return 0
+	}
+	return 1
 }

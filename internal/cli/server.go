@@ -142,7 +142,7 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	srv.egress = egress.New(s.webhookPolicy, checkout.DeliveryTimeout)
 	test := sandbox.New(public, s.ring)
 	srv.app = app.New(app.Config{
-		DB: srv.db, Ring: s.ring, Countries: countries, Gateways: gateways(test), Sandbox: test, PublicURL: public, Egress: srv.egress,
+		DB: srv.db, Ring: s.ring, Countries: countries, Gateways: gateways(test), Sandbox: test, HostileSandbox: s.hostile, PublicURL: public, Egress: srv.egress,
 		GatewayTimeout: s.gatewayTimeout, Step: crashStep,
 	})
 	if err := srv.app.CheckMasterKeys(ctx, s.forgetKey); err != nil {

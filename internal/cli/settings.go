@@ -31,6 +31,7 @@ type serverFlags struct {
 	LogLevel             string `env:"SLIPROAD_LOG_LEVEL" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error."`
 	LogRequests          string `env:"SLIPROAD_LOG_REQUESTS" placeholder:"yes|no" help:"A line for every request. Default: no (dev: yes)."`
 	CommitBatch          string `env:"SLIPROAD_COMMIT_BATCH" placeholder:"N" default:"512" help:"How many writes may share one commit of SQLite; 1: a commit each."`
+	SandboxHostile       string `env:"SLIPROAD_SANDBOX_HOSTILE" placeholder:"yes|no" help:"Have the sandbox send a fifth of its notifications twice and a tenth late, as bad gateways do; for tests. Default: no."`
 	AllowPrivateWebhooks string `env:"SLIPROAD_ALLOW_PRIVATE_WEBHOOKS" placeholder:"yes|no" help:"Let webhook URLs resolve to private and loopback addresses. Default: no (dev: loopback only)."`
 }
 
@@ -62,6 +63,7 @@ type settings struct {
 	commitBatch    int
 	webhookPolicy  egress.Policy
 	forgetKey      bool
+	hostile        bool
 }
 
 // settingsError is everything that is wrong in the settings.
@@ -103,6 +105,7 @@ func (f *serverFlags) understand(dev bool) (settings, settingsError) {
 	if dev {
 		s.webhookPolicy = egress.AllowLoopback
 	}
+	w.yes("--sandbox-hostile (SLIPROAD_SANDBOX_HOSTILE)", f.SandboxHostile, &s.hostile)
 	private := false
 	w.yes("--allow-private-webhooks (SLIPROAD_ALLOW_PRIVATE_WEBHOOKS)", f.AllowPrivateWebhooks, &private)
 	if private {
