@@ -1,11 +1,13 @@
 package checkout
 
 import (
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -165,10 +167,8 @@ func quoted(name string) string {
 }
 
 // numericHost is a host whose last label is a number: an IP address in disguise (octal, hexadecimal, one number), which
-// resolvers read in different ways. Plain IPv4 has its own check.
+// resolvers read in different ways.
 var numericHost = regexp.MustCompile(`(^|\.)(0[xX][0-9a-fA-F]*|[0-9]+)\.?$`)
-
-var plainIPv4 = regexp.MustCompile(`^\d{1,3}(\.\d{1,3}){3}$`)
 
 func checkWebhookURL(p *Problems, raw string, mode Mode) {
 	u, err := url.Parse(raw)
@@ -183,9 +183,20 @@ func checkWebhookURL(p *Problems, raw string, mode Mode) {
 		p.Add("url", "must not have a fragment")
 	case mode == ModeLive && u.Scheme != "https":
 		p.Add("url", "must be an https URL in a live project")
-	case numericHost.MatchString(u.Hostname()) && !plainIPv4.MatchString(u.Hostname()):
-		p.Add("url", "has a host that is a number; write it as a name or a plain IP address")
+	case !plainHost(u.Hostname()):
+		p.Add("url", "has a host in a form that is read in different ways; write an ASCII name (xn--…) or a plain IP address")
 	}
+}
+
+// plainHost refuses hosts that resolvers read in different ways: other than ASCII, or numbers that are no IP address.
+func plainHost(host string) bool {
+	for _, r := range host {
+		if r > unicode.MaxASCII {
+			return false
+		}
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil || !numericHost.MatchString(host)
 }
 
 // DeliveryStatus is where a delivery stands.
