@@ -111,6 +111,15 @@ type OrderAttributes struct {
 	CreatedAt          string        `json:"createdAt"`
 	UpdatedAt          string        `json:"updatedAt"`
 	CompletedAt        *string       `json:"completedAt"`
+	// LatePayment is nil unless money came for an order that had failed, was cancelled or expired.
+	LatePayment *LatePayment `json:"latePayment"`
+}
+
+// LatePayment is money that came for an order after its end.
+type LatePayment struct {
+	At              string  `json:"at"`
+	CryptoAmount    *string `json:"cryptoAmount"`
+	TransactionHash *string `json:"transactionHash"`
 }
 
 // CreatedOrderAttributes are those of the answer to createOrder: what contract §2.6 promises first, then the rest.

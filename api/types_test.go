@@ -196,7 +196,7 @@ func TestWireOrder(t *testing.T) {
 			fieldLocks expiresAt createdAt orderId warnings`},
 		{"order", fullOrder(), `orderId sessionId projectId type status gateway externalOrderId fiatAmount fiatCurrency
 			cryptoCurrency cryptoAmount network walletAddress email customerId externalCustomerId transactionHash
-			failureReason checkout metadata createdAt updatedAt completedAt`},
+			failureReason checkout metadata createdAt updatedAt completedAt latePayment`},
 		{"created order", createdOrder(nil), `orderId status sessionId checkout projectId type gateway externalOrderId
 			fiatAmount fiatCurrency cryptoCurrency cryptoAmount network walletAddress email customerId externalCustomerId
 			transactionHash failureReason createdAt updatedAt completedAt`},

@@ -33,18 +33,18 @@ func (a *App) CreateWebhook(ctx context.Context, call *checkout.Call, in *checko
 	}
 	w.Secret = a.Ring.Seal([]byte(secret), secretContext(w))
 	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
-		n, err := tx.CountWebhooks(ctx, w.ProjectID)
+		inserted, err := tx.InsertWebhook(w)
 		if err != nil {
 			return err
 		}
-		if n >= checkout.MaxWebhooks {
-			return checkout.Fail(checkout.CodeValidation, "The project has 100 endpoints already; delete one first.")
-		}
-		inserted, err := tx.InsertWebhook(w)
-		if err != nil || inserted {
+		if !inserted {
+			w, err = tx.Webhook(ctx, w.ProjectID, w.ID) // an earlier run of this very call got so far, and died
 			return err
 		}
-		w, err = tx.Webhook(ctx, w.ProjectID, w.ID) // an earlier run of this very call got so far, and died
+		n, err := tx.CountWebhooks(ctx, w.ProjectID)
+		if err == nil && n > checkout.MaxWebhooks {
+			return checkout.Fail(checkout.CodeValidation, "The project has 100 endpoints already; delete one first.")
+		}
 		return err
 	})
 	if err != nil {

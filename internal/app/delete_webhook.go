@@ -18,7 +18,7 @@ func (a *App) DeleteWebhook(ctx context.Context, call *checkout.Call, id checkou
 	})
 	a.endpoints.forget(call.Project.ID)
 	if err == nil {
-		err = a.dropDeliveries(ctx, w, call.Now)
+		err = a.dropDeliveries(ctx, w.ProjectID, w.ID, call.Now)
 	}
 	return w, err
 }

@@ -119,8 +119,9 @@ func (a *App) outgoing(w *checkout.Webhook, claimed []*checkout.Delivery, lease 
 }
 
 // FinishDelivery records an attempt: delivered, or due again on the schedule, or failed when that is used up. It keeps
-// the endpoint's record: 410 disables it at once, five days of nothing but failures do too (contract §4).
-func (a *App) FinishDelivery(ctx context.Context, o Outgoing, attempt checkout.Attempt) (*checkout.Delivery, error) {
+// the endpoint's record: 410 disables it at once, five days of nothing but failures do too (contract §4); disabled says
+// why, if this attempt did.
+func (a *App) FinishDelivery(ctx context.Context, o Outgoing, attempt checkout.Attempt) (_ *checkout.Delivery, disabled string, _ error) {
 	now := a.now()
 	d := *o.Delivery
 	d.Attempts++
@@ -154,9 +155,9 @@ func (a *App) FinishDelivery(ctx context.Context, o Outgoing, attempt checkout.A
 		a.endpoints.forget(d.ProjectID) // it may have been disabled
 	}
 	if err == nil && endpoint.Status == checkout.WebhookDisabled {
-		err = a.dropDeliveries(ctx, &endpoint, now)
+		err = a.dropDeliveries(ctx, d.ProjectID, d.WebhookID, now)
 	}
-	return &d, err
+	return &d, endpoint.DisabledReason, err
 }
 
 // recordFailure keeps since when an endpoint has been failing, and disables it where the contract says so.
@@ -165,8 +166,8 @@ func recordFailure(ctx context.Context, tx *store.Tx, seen *checkout.Webhook, at
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	if err != nil || w.Status != checkout.WebhookEnabled {
-		return err
+	if err != nil || w.Status != checkout.WebhookEnabled || w.URL != seen.URL {
+		return err // it has been changed since; what the old URL answered says nothing of the new one
 	}
 	switch {
 	case attempt.StatusCode == http.StatusGone:
@@ -181,7 +182,7 @@ func recordFailure(ctx context.Context, tx *store.Tx, seen *checkout.Webhook, at
 	if w.Status == checkout.WebhookDisabled {
 		w.UpdatedAt = now
 	}
-	seen.Status = w.Status
+	seen.Status, seen.DisabledReason = w.Status, w.DisabledReason
 	return tx.UpdateWebhook(w)
 }
 
@@ -227,4 +228,4 @@ func (a *App) secretsOf(w *checkout.Webhook, now time.Time) ([]signingSecret, er
 }
 
 // maxSigningSecrets bounds the signatures of a message, however often its secret is rotated.
-const maxSigningSecrets = 5
+const maxSigningSecrets = 25

@@ -110,7 +110,7 @@ func (h *house) claim(w *checkout.Webhook) []app.Outgoing {
 
 func (h *house) finish(o app.Outgoing, status int) *checkout.Delivery {
 	h.t.Helper()
-	d, err := h.app.FinishDelivery(h.t.Context(), o, checkout.Attempt{
+	d, _, err := h.app.FinishDelivery(h.t.Context(), o, checkout.Attempt{
 		At: h.app.Now(), StatusCode: status, Took: time.Millisecond, Response: []byte("answer"),
 	})
 	must(h.t, err)
@@ -206,7 +206,7 @@ func TestNoAnswerIsLogged(t *testing.T) {
 		w := h.endpoint("*").Webhook
 		e := h.tell(w)
 		out := h.claim(w)
-		_, err := h.app.FinishDelivery(t.Context(), out[0], checkout.Attempt{At: time.Now(), Error: "connection refused"})
+		_, _, err := h.app.FinishDelivery(t.Context(), out[0], checkout.Attempt{At: time.Now(), Error: "connection refused"})
 		must(t, err)
 		l := h.log(e)
 		if len(l.Attempts) != 1 || l.Attempts[0].StatusCode != 0 || l.Attempts[0].Error != "connection refused" || l.Delivery.Status != checkout.DeliveryPending {

@@ -15,12 +15,15 @@ func (a *App) GetTransaction(ctx context.Context, call *checkout.Call, id checko
 	if err != nil {
 		return nil, err
 	}
-	if err := a.publicProject(ctx, call, scope.ProjectID); err != nil {
+	unknown := checkout.Fail(checkout.CodeTransactionNotFound, "There is no such transaction in this project.")
+	if err := a.publicProject(ctx, call, scope.ProjectID); checkout.CodeOf(err) == checkout.CodeNotFound {
+		return nil, unknown
+	} else if err != nil {
 		return nil, err
 	}
 	o, err := a.DB.Order(ctx, call.Project.ID, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && o.Status == checkout.OrderCreating {
-		return nil, checkout.Fail(checkout.CodeTransactionNotFound, "There is no such transaction in this project.")
+		return nil, unknown
 	}
 	return o, err
 }

@@ -399,7 +399,7 @@ func TestPublicTenancy(t *testing.T) {
 	if _, err := a.GetQuotes(t.Context(), call, question(other, checkout.Buy)); checkout.CodeOf(err) != checkout.CodeNotFound {
 		t.Errorf("quotes: %v", err)
 	}
-	if _, err := a.GetTransaction(t.Context(), call, "ord_none", &checkout.PublicQuery{ProjectID: ptr(other)}); checkout.CodeOf(err) != checkout.CodeNotFound {
+	if _, err := a.GetTransaction(t.Context(), call, "ord_none", &checkout.PublicQuery{ProjectID: ptr(other)}); checkout.CodeOf(err) != checkout.CodeTransactionNotFound {
 		t.Errorf("transaction: %v", err)
 	}
 	if _, err := a.GetTransaction(t.Context(), call, "ord_none", &checkout.PublicQuery{ProjectID: ptr(string(id))}); checkout.CodeOf(err) != checkout.CodeTransactionNotFound {

@@ -15,7 +15,7 @@ func (a *App) TestWebhook(ctx context.Context, call *checkout.Call, id checkout.
 		return checkout.Event{}, err
 	}
 	if w.Status != checkout.WebhookEnabled {
-		return checkout.Event{}, checkout.Fail(checkout.CodeValidation, "The endpoint is disabled: "+w.DisabledReason+". Enable it first.")
+		return checkout.Event{}, disabledWebhook(w)
 	}
 	event, err := webhook.TestEvent(call.Seed.EventID(0, call.Began), call.Project.ID, call.Now)
 	if err != nil {
@@ -26,10 +26,17 @@ func (a *App) TestWebhook(ctx context.Context, call *checkout.Call, id checkout.
 		if w, err = found("webhook", row, err); err != nil {
 			return err
 		}
+		if w.Status != checkout.WebhookEnabled {
+			return disabledWebhook(w)
+		}
 		if err := tx.InsertEvent(event); err != nil {
 			return err
 		}
 		tx.OnCommit(func() { a.wakes.add(endpointKey{w.ProjectID, w.ID}) })
 		return tx.InsertDelivery(newDelivery(call.Seed.DeliveryID(0, call.Began), event, w, call.Now))
 	})
+}
+
+func disabledWebhook(w *checkout.Webhook) error {
+	return checkout.Fail(checkout.CodeValidation, "The endpoint is disabled: "+w.DisabledReason+". Enable it first.")
 }

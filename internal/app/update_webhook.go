@@ -17,8 +17,8 @@ func (a *App) UpdateWebhook(ctx context.Context, call *checkout.Call, id checkou
 		return nil, err
 	}
 	return a.changeWebhook(ctx, call, id, func(w *checkout.Webhook) error {
-		if in.URL != nil {
-			w.URL = *in.URL
+		if in.URL != nil && *in.URL != w.URL {
+			w.URL, w.FailingSince = *in.URL, time.Time{} // another receiver has another record
 		}
 		if in.Events != nil {
 			w.Events = *in.Events
@@ -58,7 +58,7 @@ func (a *App) changeWebhook(ctx context.Context, call *checkout.Call, id checkou
 	})
 	a.endpoints.forget(call.Project.ID)
 	if err == nil && w.Status == checkout.WebhookDisabled {
-		err = a.dropDeliveries(ctx, w, call.Now)
+		err = a.dropDeliveries(ctx, w.ProjectID, w.ID, call.Now)
 	}
 	return w, err
 }
@@ -66,16 +66,30 @@ func (a *App) changeWebhook(ctx context.Context, call *checkout.Call, id checkou
 // dropBatch bounds how long one transaction holds others up.
 const dropBatch = 500
 
-// dropDeliveries fails what was still to be delivered to an endpoint that is disabled or gone, a batch at a time.
-func (a *App) dropDeliveries(ctx context.Context, w *checkout.Webhook, now time.Time) error {
+// dropDeliveries fails what was still to be delivered to an endpoint that is disabled or gone, a batch at a time. The
+// caller may hang up meanwhile; what a crash leaves, DropAbandoned finds.
+func (a *App) dropDeliveries(ctx context.Context, project checkout.ProjectID, id checkout.WebhookID, now time.Time) error {
+	ctx = context.WithoutCancel(ctx)
 	for {
 		var n int64
 		err := a.DB.Tx(ctx, func(tx *store.Tx) (err error) {
-			n, err = tx.DropDeliveries(w, now, dropBatch)
+			n, err = tx.DropDeliveries(project, id, now, dropBatch)
 			return err
 		})
 		if err != nil || n < dropBatch {
 			return err
 		}
 	}
+}
+
+// DropAbandoned fails what is still to be delivered to endpoints that are disabled or gone.
+func (a *App) DropAbandoned(ctx context.Context) error {
+	now := a.now()
+	list, err := a.DB.Abandoned(ctx, now, 100)
+	for _, e := range list {
+		if err == nil {
+			err = a.dropDeliveries(ctx, e.Project, e.ID, now)
+		}
+	}
+	return err
 }

@@ -52,8 +52,13 @@ type Order struct {
 	UpdatedAt          time.Time
 	CompletedAt        time.Time // zero until completed
 	LatePaymentAt      time.Time // when money came for an order already failed, cancelled or expired; zero: never
-	PriorStatus        SessionStatus
-	Version            int64
+
+	// What the gateway said of the late payment. It stands beside the order's own members, which stay as they ended.
+	LateCryptoAmount    money.Amount
+	LateTransactionHash string
+
+	PriorStatus SessionStatus
+	Version     int64
 }
 
 // CheckoutSeconds is how long an order's checkout serves unless its gateway says otherwise (contract §2.6).
@@ -157,12 +162,12 @@ type OrderUpdate struct {
 }
 
 // Apply moves the order as the update says and returns the event to tell, if any. A late, repeated or out-of-order
-// update changes nothing (contract §3). Of money for an order that had failed, was cancelled or expired, the time is
-// recorded; it is told, and moves no status.
+// update changes nothing (contract §3). Money for an order that had failed, was cancelled or expired is recorded beside
+// the order's members; it is told, and moves no status.
 func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bool) {
 	if u.Status == OrderCompleted && o.LatePaymentAt.IsZero() &&
 		(o.Status == OrderFailed || o.Status == OrderCancelled || o.Status == OrderExpired) {
-		o.LatePaymentAt = now
+		o.LatePaymentAt, o.LateCryptoAmount, o.LateTransactionHash = now, u.CryptoAmount, u.TransactionHash
 		return EventLatePayment, true
 	}
 	// Money that came late may be given back.

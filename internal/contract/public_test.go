@@ -179,7 +179,7 @@ func TestPublicChecks(t *testing.T) {
 		{"§6 transaction: without projectId", ask(transactionRoute("ord_none"), "projectId", ""), 400, "VALIDATION_ERROR", "projectId"},
 		{"§6 transaction: unknown", ask(transactionRoute("ord_none")), 404, "TRANSACTION_NOT_FOUND", ""},
 		{"§6 transaction: an id that no order can have", ask(transactionRoute("ord_%00")), 404, "TRANSACTION_NOT_FOUND", ""},
-		{"§6 transaction: in an unknown project", ask(transactionRoute("ord_none"), "projectId", unknownUUID), 404, "NOT_FOUND", ""},
+		{"§6 transaction: in an unknown project", ask(transactionRoute("ord_none"), "projectId", unknownUUID), 404, "TRANSACTION_NOT_FOUND", ""},
 		{"§6 no such route", ask("/public/v1/onramp/transactions"), 404, "NOT_FOUND", ""},
 		{"§6 broken encoding", func(t *testing.T) answer {
 			return dev.get(t, supportedRoute+"?projectId="+dev.ID+"&country=%zz", "")

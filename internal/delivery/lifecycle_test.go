@@ -143,6 +143,10 @@ func TestLatePayment(t *testing.T) {
 		late := move(t, c, order.ID, "completed")
 		a, b := failed.Attributes, late.Attributes
 		a.UpdatedAt, b.UpdatedAt = "", ""
+		if b.LatePayment == nil || b.LatePayment.CryptoAmount == nil || b.LatePayment.TransactionHash == nil {
+			t.Errorf("the late payment is not recorded: %+v", b.LatePayment)
+		}
+		b.LatePayment = nil
 		if diff := cmp.Diff(a, b); diff != "" || b.Status != "failed" {
 			t.Errorf("the late payment has changed the order:\n%s", diff)
 		}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,6 +68,7 @@ func New(policy Policy, timeout time.Duration) *Client {
 // Check refuses a host that resolves, now, to an address that must not be reached. A host that does not resolve passes:
 // it is checked again at every connection.
 func (c *Client) Check(ctx context.Context, host string) error {
+	host = strings.TrimSuffix(host, ".")
 	addrs := []netip.Addr{}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		addrs = append(addrs, addr)

@@ -73,6 +73,15 @@ func checkoutOf(o *checkout.Order) api.Checkout {
 	return api.Checkout{Method: "redirect", URL: o.CheckoutURL, ExpiresAt: o.CheckoutSeconds}
 }
 
+func latePayment(o *checkout.Order) *api.LatePayment {
+	if o.LatePaymentAt.IsZero() {
+		return nil
+	}
+	return &api.LatePayment{
+		At: timeText(o.LatePaymentAt), CryptoAmount: optional(o.LateCryptoAmount.String()), TransactionHash: optional(o.LateTransactionHash),
+	}
+}
+
 func order(o *checkout.Order) api.Order {
 	hop := checkoutOf(o)
 	return api.Order{Type: api.KindOrder, ID: string(o.ID), Attributes: api.OrderAttributes{
@@ -83,7 +92,7 @@ func order(o *checkout.Order) api.Order {
 		Email: optional(o.Email), CustomerID: string(o.CustomerID), ExternalCustomerID: optional(o.ExternalCustomerID),
 		TransactionHash: optional(o.TransactionHash), FailureReason: optional(o.FailureReason), Checkout: &hop,
 		Metadata: partnerMetadata(o), CreatedAt: timeText(o.CreatedAt), UpdatedAt: timeText(o.UpdatedAt),
-		CompletedAt: optionalTime(o.CompletedAt),
+		CompletedAt: optionalTime(o.CompletedAt), LatePayment: latePayment(o),
 	}}
 }
 

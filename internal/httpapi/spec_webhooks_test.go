@@ -73,7 +73,7 @@ func (r *replay) claim(t *testing.T, id string, kind checkout.EventType) app.Out
 
 func (r *replay) finish(t *testing.T, o app.Outgoing, a checkout.Attempt) {
 	t.Helper()
-	if _, err := r.app.FinishDelivery(t.Context(), o, a); err != nil {
+	if _, _, err := r.app.FinishDelivery(t.Context(), o, a); err != nil {
 		t.Fatal(err)
 	}
 }

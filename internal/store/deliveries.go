@@ -25,8 +25,8 @@ func (tx *Tx) InsertDelivery(d *checkout.Delivery) error {
 // after this is committed, so that nothing leaves for a fact that only a cut-off node believes.
 func (tx *Tx) LeaseDelivery(d *checkout.Delivery, lease Lease) error {
 	return tx.swap(`update deliveries set lease_owner = $1, lease_until = $2 where project_id = $3 and id = $4 and status = 'pending'
-		and lease_owner = $5 and lease_until = $6`,
-		lease.Owner, micros(lease.Until), string(d.ProjectID), string(d.ID), d.LeaseOwner, micros(d.LeaseUntil))
+		and lease_owner = $5 and lease_until = $6 and attempts = $7 and due_at = $8`,
+		lease.Owner, micros(lease.Until), string(d.ProjectID), string(d.ID), d.LeaseOwner, micros(d.LeaseUntil), d.Attempts, micros(d.DueAt))
 }
 
 // RecordAttempt adds the attempt to the log and moves its delivery, if that is still leased as given; else ErrConflict.

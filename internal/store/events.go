@@ -33,8 +33,12 @@ func (db *DB) Events(ctx context.Context, project checkout.ProjectID, f checkout
 		w := &where{byID: true}
 		alternatives := []string{"project_id = " + w.arg(string(project))}
 		w.equal("type", string(f.Type))
-		if f.Type != "" && f.Type.OfOrder() {
-			w.and("order_id <> ''") // of the index by type
+		switch { // the conditions of the indexes
+		case f.Type == "" || f.Type == checkout.EventSessionCreated:
+		case f.Type.OfOrder():
+			w.and("order_id <> ''")
+		default:
+			w.and("order_id = '' and type <> 'session.created'")
 		}
 		if f.OrderID != "" {
 			w.equal("order_id", string(f.OrderID))

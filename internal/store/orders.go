@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -10,7 +11,7 @@ import (
 const orderColumns = `project_id, id, session_id, type, status, gateway, external_order_id, fiat_amount, fiat_currency,
 	crypto_currency, crypto_amount, network, wallet_address, email, customer_id, external_customer_id, redirect_url, country,
 	transaction_hash, failure_reason, checkout_url, checkout_seconds, metadata, created_at, updated_at, completed_at,
-	late_payment_at, prior_status, version`
+	late_payment_at, late_crypto_amount, late_transaction_hash, prior_status, version`
 
 // Lease is the claim of a node on a row that it works on; after Until, or when the node is known to be gone, another
 // may take the work over.
@@ -24,12 +25,12 @@ type Lease struct {
 func (tx *Tx) ReserveOrder(o *checkout.Order, lease Lease) error {
 	return tx.swap(`insert into orders (`+orderColumns+`, bucket, lease_owner, lease_until)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-		$25, $26, $27, $28, $29, $30, $31, $32) on conflict do nothing`,
+		$25, $26, $27, $28, $29, $30, $31, $32, $33, $34) on conflict do nothing`,
 		string(o.ProjectID), string(o.ID), string(o.SessionID), string(o.Type), string(o.Status), o.Gateway, o.ExternalOrderID,
 		o.FiatAmount.String(), o.FiatCurrency, o.CryptoCurrency, o.CryptoAmount.String(), o.Network, o.WalletAddress, o.Email,
 		string(o.CustomerID), o.ExternalCustomerID, o.RedirectURL, o.Country, o.TransactionHash, o.FailureReason, o.CheckoutURL,
 		o.CheckoutSeconds, string(o.Metadata), micros(o.CreatedAt), micros(o.UpdatedAt), micros(o.CompletedAt),
-		micros(o.LatePaymentAt), string(o.PriorStatus), o.Version, checkout.Bucket(string(o.ID)), lease.Owner, micros(lease.Until))
+		micros(o.LatePaymentAt), o.LateCryptoAmount.String(), o.LateTransactionHash, string(o.PriorStatus), o.Version, checkout.Bucket(string(o.ID)), lease.Owner, micros(lease.Until))
 }
 
 // UpdateOrder stores what may change in an order, if it still is at the version that was read, with the status that it
@@ -37,9 +38,11 @@ func (tx *Tx) ReserveOrder(o *checkout.Order, lease Lease) error {
 func (tx *Tx) UpdateOrder(o *checkout.Order, was checkout.OrderStatus) error {
 	err := tx.swap(`update orders set status = $1, external_order_id = $2, crypto_amount = $3, transaction_hash = $4,
 		failure_reason = $5, checkout_url = $6, checkout_seconds = $7, updated_at = $8, completed_at = $9, late_payment_at = $10,
-		version = version + 1 where project_id = $11 and id = $12 and version = $13`,
+		late_crypto_amount = $11, late_transaction_hash = $12, version = version + 1
+		where project_id = $13 and id = $14 and version = $15`,
 		string(o.Status), o.ExternalOrderID, o.CryptoAmount.String(), o.TransactionHash, o.FailureReason, o.CheckoutURL,
-		o.CheckoutSeconds, micros(o.UpdatedAt), micros(o.CompletedAt), micros(o.LatePaymentAt), string(o.ProjectID),
+		o.CheckoutSeconds, micros(o.UpdatedAt), micros(o.CompletedAt), micros(o.LatePaymentAt),
+		o.LateCryptoAmount.String(), o.LateTransactionHash, string(o.ProjectID),
 		string(o.ID), o.Version)
 	if err != nil {
 		return err
@@ -108,12 +111,12 @@ func (t tail) Scan(dest ...any) error { return t.row.Scan(append(dest, t.more...
 
 func scanOrder(row scanner) (*checkout.Order, error) {
 	var o checkout.Order
-	var fiat, crypto, metadata string
+	var fiat, crypto, lateCrypto, metadata string
 	var created, updated, completed, late int64
 	err := row.Scan(&o.ProjectID, &o.ID, &o.SessionID, &o.Type, &o.Status, &o.Gateway, &o.ExternalOrderID, &fiat, &o.FiatCurrency,
 		&o.CryptoCurrency, &crypto, &o.Network, &o.WalletAddress, &o.Email, &o.CustomerID, &o.ExternalCustomerID, &o.RedirectURL,
 		&o.Country, &o.TransactionHash, &o.FailureReason, &o.CheckoutURL, &o.CheckoutSeconds, &metadata, &created, &updated,
-		&completed, &late, &o.PriorStatus, &o.Version)
+		&completed, &late, &lateCrypto, &o.LateTransactionHash, &o.PriorStatus, &o.Version)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -121,7 +124,7 @@ func scanOrder(row scanner) (*checkout.Order, error) {
 		o.Metadata = []byte(metadata)
 	}
 	o.CreatedAt, o.UpdatedAt, o.CompletedAt, o.LatePaymentAt = fromMicros(created), fromMicros(updated), fromMicros(completed), fromMicros(late)
-	if err := scanAmount(fiat, &o.FiatAmount); err != nil {
+	if err := errors.Join(scanAmount(fiat, &o.FiatAmount), scanAmount(lateCrypto, &o.LateCryptoAmount)); err != nil {
 		return nil, err
 	}
 	return &o, scanAmount(crypto, &o.CryptoAmount)

@@ -49,11 +49,29 @@ func (tx *Tx) DeleteWebhook(w *checkout.Webhook) error {
 	return tx.swap(`delete from webhooks where project_id = $1 and id = $2`, string(w.ProjectID), string(w.ID))
 }
 
-// DropDeliveries fails what is still to be delivered to the endpoint, up to the limit, and returns how many.
-func (tx *Tx) DropDeliveries(w *checkout.Webhook, now time.Time, limit int) (int64, error) {
+// DropDeliveries fails what, at the time given, was still to be delivered to the endpoint, up to the limit, and returns
+// how many. What came later, for an endpoint enabled anew, stays; so does what is being sent at this moment.
+func (tx *Tx) DropDeliveries(project checkout.ProjectID, id checkout.WebhookID, now time.Time, limit int) (int64, error) {
 	return tx.exec(`update deliveries set status = 'failed', finished_at = $1 where project_id = $2 and id in
-		(select id from deliveries where project_id = $2 and webhook_id = $3 and status = 'pending' order by due_at limit $4)`,
-		micros(now), string(w.ProjectID), string(w.ID), limit)
+		(select id from deliveries where project_id = $2 and webhook_id = $3 and status = 'pending' and created_at <= $1
+		and lease_until <= $1 order by due_at limit $4)`,
+		micros(now), string(project), string(id), limit)
+}
+
+// Abandoned reads the endpoints, disabled or gone, that something is still to be delivered to, up to the limit.
+func (r Reader) Abandoned(ctx context.Context, now time.Time, limit int) ([]Endpoint, error) {
+	return scanAll(ctx, r.q, func(row scanner) (e Endpoint, err error) {
+		err = row.Scan(&e.Project, &e.ID)
+		return e, unavailable(err)
+	}, `select distinct d.project_id, d.webhook_id from deliveries d
+		left join webhooks w on w.project_id = d.project_id and w.id = d.webhook_id
+		where d.status = 'pending' and d.lease_until <= $1 and (w.id is null or w.status <> 'enabled') limit $2`, micros(now), limit)
+}
+
+// Endpoint names an endpoint among all projects.
+type Endpoint struct {
+	Project checkout.ProjectID
+	ID      checkout.WebhookID
 }
 
 // CountWebhooks counts the project's endpoints.

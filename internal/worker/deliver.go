@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"iter"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,7 +27,9 @@ import (
 const (
 	maxInFlight         = 2048 // in all
 	maxInFlightEndpoint = 16   // to one endpoint that answers well
+	maxInFlightProject  = 512  // to the endpoints of one project
 	firstInFlight       = 4    // to one that has not answered yet: it may be one that hangs
+	claimsAtOnce        = 8    // endpoints that are claimed for at the same time; their claims share commits
 )
 
 // stopGrace is how long attempts under way may take when the server stops. What is cut off counts as no attempt, and is
@@ -42,6 +47,7 @@ type deliverer struct {
 	mu        sync.Mutex
 	endpoints map[checkout.WebhookID]*lane
 	inFlight  int
+	projects  map[checkout.ProjectID]int               // of which in flight
 	again     map[checkout.WebhookID]*checkout.Webhook // that have more than was claimed
 	nudge     chan struct{}
 	sending   sync.WaitGroup
@@ -59,7 +65,7 @@ type lane struct {
 func newDeliverer(a *app.App, client *egress.Client, log *slog.Logger, metrics prometheus.Registerer) *deliverer {
 	return &deliverer{
 		app: a, client: client, log: log, m: newDeliveryMetrics(metrics), endpoints: map[checkout.WebhookID]*lane{},
-		again: map[checkout.WebhookID]*checkout.Webhook{}, nudge: make(chan struct{}, 1),
+		projects: map[checkout.ProjectID]int{}, again: map[checkout.WebhookID]*checkout.Webhook{}, nudge: make(chan struct{}, 1),
 	}
 }
 
@@ -104,6 +110,7 @@ func (d *deliverer) lookAtAll(ctx context.Context) (time.Duration, error) {
 		return lookEvery, err
 	}
 	pause, oldest := lookEvery, time.Duration(0)
+	var due []*checkout.Webhook
 	known := map[checkout.WebhookID]bool{}
 	for _, w := range list {
 		known[w.ID] = true
@@ -116,13 +123,24 @@ func (d *deliverer) lookAtAll(ctx context.Context) (time.Duration, error) {
 		case next.After(now):
 			pause = min(pause, next.Sub(now))
 		default:
-			oldest = max(oldest, now.Sub(next))
-			d.start(ctx, w)
+			due = append(due, w)
+			if !d.shut(w.ID) { // what waits for a dead endpoint is not this server's delay
+				oldest = max(oldest, now.Sub(next))
+			}
 		}
 	}
+	d.startAll(ctx, slices.Values(due))
 	d.forget(known)
 	d.m.lag.Set(oldest.Seconds())
 	return max(pause, 5*time.Millisecond), nil
+}
+
+// shut tells whether the endpoint's circuit is open.
+func (d *deliverer) shut(id checkout.WebhookID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l, ok := d.endpoints[id]
+	return ok && l.circuit.open()
 }
 
 // forget drops what is known of endpoints that are gone.
@@ -142,10 +160,22 @@ func (d *deliverer) forget(known map[checkout.WebhookID]bool) {
 
 func (d *deliverer) woken(ctx context.Context) error {
 	list, err := d.app.WokenWebhooks(ctx)
-	for _, w := range list {
-		d.start(ctx, w)
-	}
+	d.startAll(ctx, slices.Values(list))
 	return err
+}
+
+// startAll starts several endpoints side by side, each of them once.
+func (d *deliverer) startAll(ctx context.Context, list iter.Seq[*checkout.Webhook]) {
+	var all sync.WaitGroup
+	places := make(chan struct{}, claimsAtOnce)
+	for w := range list {
+		places <- struct{}{}
+		all.Go(func() {
+			d.start(ctx, w)
+			<-places
+		})
+	}
+	all.Wait()
 }
 
 // more goes on with the endpoints that had more due than could be claimed.
@@ -154,9 +184,7 @@ func (d *deliverer) more(ctx context.Context) {
 	list := d.again
 	d.again = map[checkout.WebhookID]*checkout.Webhook{}
 	d.mu.Unlock()
-	for _, w := range list {
-		d.start(ctx, w)
-	}
+	d.startAll(ctx, maps.Values(list))
 }
 
 // start claims what the endpoint has room for and sends it. What is wrong with one endpoint does not stop the others.
@@ -173,6 +201,7 @@ func (d *deliverer) start(ctx context.Context, w *checkout.Webhook) {
 	l := d.lane(w.ID)
 	l.inFlight += len(batch)
 	d.inFlight += len(batch)
+	d.projects[w.ProjectID] += len(batch)
 	d.mu.Unlock()
 	for _, o := range batch {
 		d.sending.Go(func() { d.send(o) })
@@ -201,7 +230,7 @@ func (d *deliverer) room(w *checkout.Webhook) int {
 	if l.inFlight > limit/2 {
 		return 0 // a claim is worth its transaction when it takes several
 	}
-	return max(0, min(limit-l.inFlight, maxInFlight-d.inFlight))
+	return max(0, min(limit-l.inFlight, maxInFlightProject-d.projects[w.ProjectID], maxInFlight-d.inFlight))
 }
 
 // send makes one attempt and records it.
@@ -216,9 +245,12 @@ func (d *deliverer) send(o app.Outgoing) {
 	if err != nil && status == 0 {
 		attempt.Error = sendError(err)
 	}
-	result, recordErr := d.app.FinishDelivery(context.WithoutCancel(ctx), o, attempt)
+	result, disabled, recordErr := d.app.FinishDelivery(context.WithoutCancel(ctx), o, attempt)
 	if recordErr != nil {
 		d.log.Error("an attempt was not recorded; it is made again when its lease lapses", "deliveryId", o.Delivery.ID, "error", recordErr)
+	}
+	if disabled != "" {
+		d.log.Warn("a webhook was disabled", "webhookId", o.Webhook.ID, "projectId", o.Webhook.ProjectID, "reason", disabled)
 	}
 	d.m.attempt(attempt, result)
 	d.done(o.Webhook, attempt.Succeeded())
@@ -229,6 +261,9 @@ func (d *deliverer) done(w *checkout.Webhook, ok bool) {
 	l := d.lane(w.ID)
 	l.inFlight--
 	d.inFlight--
+	if d.projects[w.ProjectID]--; d.projects[w.ProjectID] == 0 {
+		delete(d.projects, w.ProjectID)
+	}
 	l.circuit.record(d.app.Now(), ok)
 	if ok {
 		l.limit = min(maxInFlightEndpoint, l.limit+1)

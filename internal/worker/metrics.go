@@ -29,7 +29,7 @@ func newDeliveryMetrics(to prometheus.Registerer) *deliveryMetrics {
 			Buckets: prometheus.ExponentialBuckets(0.002, 3, 10),
 		}),
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sliproad_webhook_lag_seconds", Help: "How long the oldest due delivery has been due.",
+			Name: "sliproad_webhook_lag_seconds", Help: "How long the oldest due delivery has been due, endpoints with an open circuit left out.",
 		}),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "sliproad_webhook_circuits_open", Help: "Endpoints that this node does not call for now, because they keep failing.",

@@ -40,6 +40,7 @@ func Run(ctx context.Context, c Config) {
 			_, err := a.RecoverOrders(ctx)
 			return lookEvery, err
 		},
+		"drop abandoned deliveries": func(ctx context.Context) (time.Duration, error) { return time.Minute, a.DropAbandoned(ctx) },
 		"prune idempotency": func(ctx context.Context) (time.Duration, error) {
 			n, err := a.PruneIdempotent(ctx)
 			if n > 0 {

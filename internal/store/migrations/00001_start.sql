@@ -96,6 +96,8 @@ create table orders (
     updated_at bigint not null,
     completed_at bigint not null,
     late_payment_at bigint not null,
+    late_crypto_amount text not null,
+    late_transaction_hash text not null,
     prior_status text not null,
     lease_owner text not null,
     lease_until bigint not null,

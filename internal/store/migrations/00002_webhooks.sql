@@ -51,8 +51,11 @@ create table attempts (
 
 create index events_of_orders on events (project_id, order_id, id) where order_id <> '';
 create index events_by_type on events (project_id, type, id) where order_id <> '';
+-- Not session.created, of which most of the log is made: a page of those is found in the log itself.
+create index events_of_sessions on events (project_id, type, id) where order_id = '' and type <> 'session.created';
 
 -- +goose Down
+drop index events_of_sessions;
 drop index events_by_type;
 drop index events_of_orders;
 drop table attempts;
