@@ -19,20 +19,20 @@ type countKey struct {
 	status   string
 }
 
-// countDeltas gathers the changes of a transaction, so that each cell is written once a commit, whatever the number of
-// rows.
-type countDeltas map[countKey]int64
-
-func (tx *Tx) count(key countKey, delta int64) {
-	if tx.counts == nil {
-		tx.counts = countDeltas{}
-	}
-	tx.counts[key] += delta
+// countDelta is one change of a cell.
+type countDelta struct {
+	key countKey
+	n   int64
 }
 
-func (d countDeltas) merge(other countDeltas) {
-	for k, n := range other {
-		d[k] += n
+func (tx *Tx) count(key countKey, n int64) { tx.counts = append(tx.counts, countDelta{key, n}) }
+
+// countDeltas gathers the changes of a commit, so that each cell is written once, whatever the number of rows.
+type countDeltas map[countKey]int64
+
+func (d countDeltas) add(changes []countDelta) {
+	for _, c := range changes {
+		d[c.key] += c.n
 	}
 }
 

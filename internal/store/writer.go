@@ -191,7 +191,7 @@ func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) er
 		if wr.err == nil && wr.panic == nil {
 			wr.after = tx.after
 			wrote = wrote || tx.wrote
-			counts.merge(tx.counts)
+			counts.add(tx.counts)
 		}
 	}
 	if !wrote {
@@ -266,7 +266,7 @@ type Tx struct {
 	w      *writer
 	tried  bool // a statement failed, or changed something: there may be something to take back
 	wrote  bool
-	counts countDeltas
+	counts []countDelta
 	after  []func()
 }
 
