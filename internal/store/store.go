@@ -83,14 +83,14 @@ func Open(ctx context.Context, setting string, opts Options) (*DB, error) {
 		opts.MaxBatch = 512
 	}
 	if opts.ReadConns == 0 {
-		opts.ReadConns = max(4, 2*runtime.GOMAXPROCS(0))
+		opts.ReadConns = max(16, 4*runtime.GOMAXPROCS(0))
 	}
 	db := &DB{path: path, opts: opts}
 	db.writes, err = openWriter(ctx, path, opts)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	db.reads, err = sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-16000)"))
+	db.reads, err = sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-4000)"))
 	if err != nil {
 		return nil, errors.Join(err, db.writes.close())
 	}
