@@ -144,7 +144,10 @@ func (a *App) FinishDelivery(ctx context.Context, o Outgoing, attempt checkout.A
 			if err != nil {
 				return err
 			}
-			if attempt.Succeeded() {
+			switch {
+			case attempt.Succeeded() && o.Webhook.FailingSince.IsZero():
+				return nil // a failure since the claim is forgotten by the next success
+			case attempt.Succeeded():
 				return tx.WebhookSucceeded(o.Webhook)
 			}
 			endpoint = *o.Webhook
