@@ -56,7 +56,7 @@ func (a *App) ClaimDeliveries(ctx context.Context, w *checkout.Webhook, limit in
 	var chosen []*checkout.Delivery
 	busy := map[checkout.OrderID]bool{}
 	for _, d := range due {
-		free := now.After(d.LeaseUntil) || (d.LeaseOwner != a.node && a.gone(d.LeaseOwner))
+		free := now.After(d.LeaseUntil) || a.gone(d.LeaseOwner)
 		if free && !busy[d.OrderID] && len(chosen) < limit {
 			chosen = append(chosen, d)
 		}

@@ -82,8 +82,9 @@ func newDelivery(id checkout.DeliveryID, event checkout.Event, w *checkout.Webho
 const endpointTTL = 500 * time.Millisecond
 
 type endpointCache struct {
-	mu   sync.Mutex
-	rows map[checkout.ProjectID]cachedEndpoints
+	mu      sync.Mutex
+	rows    map[checkout.ProjectID]cachedEndpoints
+	changes int // counts what was forgotten
 }
 
 type cachedEndpoints struct {
@@ -93,18 +94,24 @@ type cachedEndpoints struct {
 
 func (c *endpointCache) of(ctx context.Context, r store.Reader, project checkout.ProjectID, now time.Time) ([]*checkout.Webhook, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if have, ok := c.rows[project]; ok && now.Before(have.until) {
+	have, ok := c.rows[project]
+	changes := c.changes
+	c.mu.Unlock()
+	if ok && now.Before(have.until) {
 		return have.list, nil
 	}
-	list, err := r.WebhooksOf(ctx, project)
+	list, err := r.WebhooksOf(ctx, project) // without the lock: others of the transaction may wait for it
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.rows == nil {
 		c.rows = map[checkout.ProjectID]cachedEndpoints{}
 	}
-	c.rows[project] = cachedEndpoints{list, now.Add(endpointTTL)}
+	if c.changes == changes { // else what was read may be from before a change
+		c.rows[project] = cachedEndpoints{list, now.Add(endpointTTL)}
+	}
 	return list, nil
 }
 
@@ -112,6 +119,7 @@ func (c *endpointCache) forget(project checkout.ProjectID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.rows, project)
+	c.changes++
 }
 
 // endpointKey names an endpoint among all projects.

@@ -55,8 +55,8 @@ func (a *App) BeginIdempotent(ctx context.Context, call *checkout.Call, key stri
 }
 
 // gone tells whether the owner of a lease is known to be dead. A SQLite database has one server at a time, so any other
-// owner is.
-func (a *App) gone(owner string) bool { return owner != a.node }
+// owner is; on PostgreSQL another node may be at work, so that only its lease tells.
+func (a *App) gone(owner string) bool { return owner != a.node && a.DB.Exclusive() }
 
 func idempotencyContext(r *store.Idempotent) string {
 	return "idempotency/" + string(r.Project) + "/" + r.Key

@@ -13,7 +13,7 @@ import (
 // order up at the gateway by our reference, and records it or gives the session back. It returns how many it resolved.
 func (a *App) RecoverOrders(ctx context.Context) (int, error) {
 	now := a.now()
-	stale, err := a.DB.StaleReservations(ctx, now, a.node, true, 100)
+	stale, err := a.DB.StaleReservations(ctx, now, a.node, a.DB.Exclusive(), 100)
 	if err != nil {
 		return 0, err
 	}

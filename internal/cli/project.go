@@ -18,7 +18,7 @@ import (
 
 // databaseFlags say which database a command works on. It may do so while a server runs on it.
 type databaseFlags struct {
-	DatabaseURL string `name:"database-url" env:"SLIPROAD_DATABASE_URL" placeholder:"URL" help:"sqlite:PATH. Default: that of the development server in --data."`
+	DatabaseURL string `name:"database-url" env:"SLIPROAD_DATABASE_URL" placeholder:"URL" help:"sqlite:PATH or postgres://…. Default: that of the development server in --data."`
 	Data        string `env:"SLIPROAD_DATA" default:"./sliproad-data" placeholder:"DIR" help:"A development server's directory."`
 }
 

@@ -98,14 +98,16 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+	if path != "" { // PostgreSQL takes many servers
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		unlock, err := lockFile(path + ".lock")
+		if err != nil {
+			return err
+		}
+		srv.close = append(srv.close, unlock)
 	}
-	unlock, err := lockFile(path + ".lock")
-	if err != nil {
-		return err
-	}
-	srv.close = append(srv.close, unlock)
 	srv.db, err = store.Open(ctx, s.database, store.Options{MaxBatch: s.commitBatch})
 	if err != nil {
 		return err

@@ -8,9 +8,6 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 )
 
-// countSlots is how many rows share one count. SQLite has one writer, so one row serves.
-const countSlots = 1
-
 // countKey is one cell of the exact totals: sessions are counted by type and status, orders by gateway and status.
 type countKey struct {
 	project  checkout.ProjectID
@@ -36,21 +33,23 @@ func (d countDeltas) add(changes []countDelta) {
 	}
 }
 
-func (d countDeltas) flush(ctx context.Context, w *writer) error {
+// flush writes the changes, into the slot given: a total is the sum of its slots. SQLite has one writer, so one slot
+// serves; on PostgreSQL each writer has one of its own, as a rule, so that they don't queue on one row.
+func (d countDeltas) flush(exec func(query string, args ...any) error, slot int) error {
 	keys := make([]countKey, 0, len(d))
 	for k, n := range d {
 		if n != 0 {
 			keys = append(keys, k)
 		}
 	}
-	// One order for all, so that concurrent transactions of another engine can't deadlock.
+	// One order for all, so that transactions that share a slot can't deadlock.
 	slices.SortFunc(keys, func(a, b countKey) int {
 		return strings.Compare(string(a.project)+a.resource+a.facet+a.status, string(b.project)+b.resource+b.facet+b.status)
 	})
 	for _, k := range keys {
-		err := w.exec(ctx, `insert into counts (project_id, resource, facet, status, slot, n) values ($1, $2, $3, $4, $5, $6)
+		err := exec(`insert into counts (project_id, resource, facet, status, slot, n) values ($1, $2, $3, $4, $5, $6)
 			on conflict (project_id, resource, facet, status, slot) do update set n = counts.n + excluded.n`,
-			string(k.project), k.resource, k.facet, k.status, countSlots-1, d[k])
+			string(k.project), k.resource, k.facet, k.status, slot, d[k])
 		if err != nil {
 			return err
 		}

@@ -12,9 +12,8 @@ const deliveryColumns = `project_id, id, webhook_id, event_id, event_type, order
 
 // InsertDelivery adds the delivery to the outbox; one that an earlier run of the same call had written stays.
 func (tx *Tx) InsertDelivery(d *checkout.Delivery) error {
-	_, err := tx.exec(`insert into deliveries (`+deliveryColumns+`, bucket)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-		on conflict (project_id, id) do nothing`,
+	_, err := tx.insert(`insert into deliveries (`+deliveryColumns+`, bucket)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`, ` on conflict (project_id, id) do nothing`,
 		string(d.ProjectID), string(d.ID), string(d.WebhookID), string(d.EventID), string(d.EventType), string(d.OrderID),
 		string(d.Status), d.Attempts, micros(d.DueAt), micros(d.CreatedAt), micros(d.FinishedAt), d.LeaseOwner,
 		micros(d.LeaseUntil), checkout.Bucket(string(d.ID)))

@@ -10,8 +10,8 @@ const eventColumns = `project_id, id, type, session_id, order_id, created_at, bo
 
 // InsertEvent adds the event to the outbox; one that an earlier run of the same call had written stays.
 func (tx *Tx) InsertEvent(e checkout.Event) error {
-	n, err := tx.exec(`insert into events (`+eventColumns+`, bucket) values ($1, $2, $3, $4, $5, $6, $7, $8)
-		on conflict (project_id, id) do nothing`,
+	n, err := tx.insert(`insert into events (`+eventColumns+`, bucket) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		` on conflict (project_id, id) do nothing`,
 		string(e.ProjectID), string(e.ID), string(e.Type), string(e.SessionID), string(e.OrderID), micros(e.CreatedAt), e.Body,
 		checkout.Bucket(string(e.ID)))
 	if err != nil || n == 0 {
@@ -29,7 +29,7 @@ func (r Reader) Event(ctx context.Context, project checkout.ProjectID, id checko
 // Events reads one page of the project's events, newest first, with the exact total. The id of an event begins with its
 // time, so the order of ids is that of (created_at, id).
 func (db *DB) Events(ctx context.Context, project checkout.ProjectID, f checkout.EventFilter, p checkout.Page) (list checkout.List[checkout.Event], err error) {
-	err = db.view(ctx, func(r Reader) error {
+	err = db.snapshot(ctx, func(r Reader) error {
 		w := &where{byID: true}
 		alternatives := []string{"project_id = " + w.arg(string(project))}
 		w.equal("type", string(f.Type))

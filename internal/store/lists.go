@@ -69,6 +69,29 @@ func (w *where) after(c *checkout.Cursor) {
 	}
 }
 
+// used leaves out the arguments that the query does not use, for which PostgreSQL would find no type, and numbers the
+// others anew.
+func used(query string, args []any) (string, []any) {
+	var text strings.Builder
+	var kept []any
+	numbers := map[int]int{}
+	for {
+		before, after, found := strings.Cut(query, "$")
+		text.WriteString(before)
+		if !found {
+			return text.String(), kept
+		}
+		digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
+		old, _ := strconv.Atoi(after[:digits])
+		if numbers[old] == 0 {
+			kept = append(kept, args[old-1])
+			numbers[old] = len(kept)
+		}
+		text.WriteString("$" + strconv.Itoa(numbers[old]))
+		query = after[digits:]
+	}
+}
+
 // page runs one query, or several with distinct rows whose union is the list, each of which an index serves.
 func page[T any](ctx context.Context, r Reader, columns, table string, w *where, alternatives []string, p checkout.Page,
 	scan func(scanner) (T, error), key func(T) checkout.Cursor,
@@ -89,7 +112,8 @@ func page[T any](ctx context.Context, r Reader, columns, table string, w *where,
 		query = "select * from (select * from (" + strings.Join(parts, ") as a union all select * from (") + ") as a) as rows" + w.order() + " limit " + limit
 	}
 	query += " offset " + w.arg(offset)
-	rows, err := scanAll(ctx, r.q, scan, query, w.args...)
+	query, args := used(query, w.args)
+	rows, err := scanAll(ctx, r.q, scan, query, args...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +143,7 @@ func overdue(w *where, project checkout.ProjectID, now time.Time) string {
 // Sessions reads one page of the project's sessions, newest first, with the exact total (contract §2.8). A status is
 // that at the time given, whatever has been recorded.
 func (db *DB) Sessions(ctx context.Context, project checkout.ProjectID, f checkout.SessionFilter, p checkout.Page, now time.Time) (list checkout.List[*checkout.Session], err error) {
-	err = db.view(ctx, func(r Reader) error {
+	err = db.snapshot(ctx, func(r Reader) error {
 		if f.ExternalCustomerID != "" {
 			customer, err := r.CustomerByExternalID(ctx, project, f.ExternalCustomerID)
 			if errors.Is(err, ErrNotFound) || (err == nil && f.CustomerID != "" && f.CustomerID != customer.ID) {
@@ -202,7 +226,8 @@ func (r Reader) countAll(ctx context.Context, table string, w *where, alternativ
 	var total int64
 	for _, alternative := range alternatives {
 		var n int64
-		if err := r.q.queryRow(ctx, "select count(*) from "+table+" where "+w.text(alternative), w.args...).Scan(&n); err != nil {
+		query, args := used("select count(*) from "+table+" where "+w.text(alternative), w.args)
+		if err := r.q.queryRow(ctx, query, args...).Scan(&n); err != nil {
 			return 0, err
 		}
 		total += n
@@ -213,7 +238,7 @@ func (r Reader) countAll(ctx context.Context, table string, w *where, alternativ
 // Orders reads one page of the project's orders, newest first, with the exact total (contract §3). Orders in creation
 // are not shown.
 func (db *DB) Orders(ctx context.Context, project checkout.ProjectID, f checkout.OrderFilter, p checkout.Page) (list checkout.List[*checkout.Order], err error) {
-	err = db.view(ctx, func(r Reader) error {
+	err = db.snapshot(ctx, func(r Reader) error {
 		if f.ExternalCustomerID != "" {
 			customer, err := r.CustomerByExternalID(ctx, project, f.ExternalCustomerID)
 			if errors.Is(err, ErrNotFound) || (err == nil && f.CustomerID != "" && f.CustomerID != customer.ID) {

@@ -41,7 +41,12 @@ func newPath(t *testing.T) string {
 
 func openAt(t *testing.T, path string, opts store.Options) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+path, opts)
+	return openURL(t, "sqlite:"+path, opts)
+}
+
+func openURL(t *testing.T, url string, opts store.Options) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,11 +27,11 @@ func (db *DB) provider() (*goose.Provider, *sql.DB, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := sql.Open("sqlite", dsn(db.path))
+	conn, dialect, err := db.migrator()
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, conn, files, goose.WithLogger(goose.NopLogger()))
+	p, err := goose.NewProvider(dialect, conn, files, goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}

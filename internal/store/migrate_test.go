@@ -95,7 +95,7 @@ func TestOpenErrors(t *testing.T) {
 		"sqlite:":                           "sqlite:PATH",
 		"/var/lib/x.db":                     "sqlite:PATH",
 		"mysql://x":                         "sqlite:PATH",
-		"postgres://u:secret@h/d":           "SQLite only",
+		"postgres://u:secret@h:port/d":      "postgres://",
 		"sqlite:" + notADirectory + "/x.db": notADirectory,
 	} {
 		db, err := store.Open(t.Context(), setting, store.Options{})

@@ -23,14 +23,18 @@ type Lease struct {
 // ReserveOrder adds the order in status creating. ErrConflict: the session has its order; the unique key decides
 // between racing callers.
 func (tx *Tx) ReserveOrder(o *checkout.Order, lease Lease) error {
-	return tx.swap(`insert into orders (`+orderColumns+`, bucket, lease_owner, lease_until)
+	n, err := tx.insert(`insert into orders (`+orderColumns+`, bucket, lease_owner, lease_until)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-		$25, $26, $27, $28, $29, $30, $31, $32, $33, $34) on conflict do nothing`,
+		$25, $26, $27, $28, $29, $30, $31, $32, $33, $34)`, ` on conflict do nothing`,
 		string(o.ProjectID), string(o.ID), string(o.SessionID), string(o.Type), string(o.Status), o.Gateway, o.ExternalOrderID,
 		o.FiatAmount.String(), o.FiatCurrency, o.CryptoCurrency, o.CryptoAmount.String(), o.Network, o.WalletAddress, o.Email,
 		string(o.CustomerID), o.ExternalCustomerID, o.RedirectURL, o.Country, o.TransactionHash, o.FailureReason, o.CheckoutURL,
 		o.CheckoutSeconds, string(o.Metadata), micros(o.CreatedAt), micros(o.UpdatedAt), micros(o.CompletedAt),
 		micros(o.LatePaymentAt), o.LateCryptoAmount.String(), o.LateTransactionHash, string(o.PriorStatus), o.Version, checkout.Bucket(string(o.ID)), lease.Owner, micros(lease.Until))
+	if err == nil && n == 0 {
+		return ErrConflict
+	}
+	return err
 }
 
 // UpdateOrder stores what may change in an order, if it still is at the version that was read, with the status that it

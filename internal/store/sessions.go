@@ -18,9 +18,8 @@ func (tx *Tx) InsertSession(s *checkout.Session) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.exec(`insert into sessions (`+sessionColumns+`, bucket)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-		on conflict (project_id, id) do nothing`,
+	n, err := tx.insert(`insert into sessions (`+sessionColumns+`, bucket)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`, ` on conflict (project_id, id) do nothing`,
 		string(s.ProjectID), string(s.ID), string(s.CustomerID), s.ExternalCustomerID, string(s.Type), string(s.Status),
 		s.SourceAmount.String(), s.SourceCurrency, s.DestinationCurrency, s.Network, s.DestinationAddress, s.RedirectURL,
 		s.Country, string(s.CountrySource), string(s.Metadata), locks, warnings, micros(s.ExpiresAt), micros(s.CreatedAt),

@@ -183,8 +183,8 @@ func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) er
 		if !wr.state.CompareAndSwap(writeQueued, writeRunning) && wr.state.Load() == writeGivenUp {
 			continue
 		}
-		tx := &Tx{ctx: ctx, w: w}
-		tx.Reader = Reader{tx}
+		run := sqliteTx{w}
+		tx := &Tx{Reader: Reader{run}, run: run, ctx: ctx}
 		if err := w.runOne(ctx, tx, wr, savepoints); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) er
 	if !wrote {
 		return w.exec(ctx, "rollback") // nothing to keep: no fsync
 	}
-	if err := counts.flush(ctx, w); err != nil {
+	if err := counts.flush(func(query string, args ...any) error { return w.exec(ctx, query, args...) }, 0); err != nil {
 		return err
 	}
 	return w.exec(ctx, "commit")
@@ -259,68 +259,47 @@ func (w *writer) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return st, nil
 }
 
-// Tx is a transaction under way. Its reads see its own writes.
-type Tx struct {
-	Reader
-	ctx    context.Context
-	w      *writer
-	tried  bool // a statement failed, or changed something: there may be something to take back
-	wrote  bool
-	counts []countDelta
-	after  []func()
-}
+// sqliteTx runs the statements of one function on the writing connection.
+type sqliteTx struct{ w *writer }
 
-// OnCommit has the function run once the transaction is durable, and not at all if it fails.
-func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
-
-// exec runs a statement and returns how many rows it changed.
-func (tx *Tx) exec(query string, args ...any) (int64, error) {
-	if tx.w.opts.Trace != nil {
-		tx.w.opts.Trace(query, args)
-	}
-	st, err := tx.w.stmt(tx.ctx, query)
+func (t sqliteTx) exec(ctx context.Context, query string, args []any) (int64, error) {
+	st, err := t.stmt(ctx, query, args)
 	if err != nil {
 		return 0, err
 	}
-	res, err := st.ExecContext(tx.ctx, args...)
+	res, err := st.ExecContext(ctx, args...)
 	if err != nil {
-		tx.tried = true
 		return 0, err
 	}
-	n, err := res.RowsAffected()
-	if n > 0 || err != nil {
-		tx.tried, tx.wrote = true, true
-	}
-	return n, err
+	return res.RowsAffected()
 }
 
-// swap is exec for a compare-and-swap: no row changed is ErrConflict.
-func (tx *Tx) swap(query string, args ...any) error {
-	n, err := tx.exec(query, args...)
-	if err == nil && n == 0 {
-		return ErrConflict
-	}
-	return err
+func (t sqliteTx) insert(ctx context.Context, query, orNothing string, args []any) (int64, error) {
+	return t.exec(ctx, query+orNothing, args)
 }
 
-func (tx *Tx) query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
-	if tx.w.opts.Trace != nil {
-		tx.w.opts.Trace(query, args)
-	}
-	st, err := tx.w.stmt(tx.ctx, query)
+// query and queryRow ignore the caller's context, which may end while others share the transaction.
+func (t sqliteTx) query(_ context.Context, query string, args ...any) (rows, error) {
+	ctx := context.Background()
+	st, err := t.stmt(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return st.QueryContext(tx.ctx, args...)
+	return st.QueryContext(ctx, args...) //nolint:rowserrcheck // scanAll checks
 }
 
-func (tx *Tx) queryRow(_ context.Context, query string, args ...any) *sql.Row {
-	if tx.w.opts.Trace != nil {
-		tx.w.opts.Trace(query, args)
-	}
-	st, err := tx.w.stmt(tx.ctx, query)
+func (t sqliteTx) queryRow(_ context.Context, query string, args ...any) scanner {
+	ctx := context.Background()
+	st, err := t.stmt(ctx, query, args)
 	if err != nil {
-		return tx.w.conn.QueryRowContext(tx.ctx, query, args...) // tells the error from Scan
+		return t.w.conn.QueryRowContext(ctx, query, args...) // tells the error from Scan
 	}
-	return st.QueryRowContext(tx.ctx, args...)
+	return st.QueryRowContext(ctx, args...)
+}
+
+func (t sqliteTx) stmt(ctx context.Context, query string, args []any) (*sql.Stmt, error) {
+	if t.w.opts.Trace != nil {
+		t.w.opts.Trace(query, args)
+	}
+	return t.w.stmt(ctx, query)
 }
