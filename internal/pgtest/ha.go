@@ -64,7 +64,7 @@ func StartHA(tb testing.TB) *HA {
 		go func() { made <- errors.Join(h.copyPrimary(i), h.nodes[i].start()) }()
 	}
 	h.must(errors.Join(<-made, <-made))
-	h.must(errors.Join(h.streams(1), h.streams(2)))
+	h.must(errors.Join(h.streams(1, limit), h.streams(2, limit)))
 	return h
 }
 
@@ -166,7 +166,7 @@ func (h *HA) promote(i int) error {
 	}
 	h.primary = i
 	for _, other := range h.standbys() {
-		if err := errors.Join(h.follow(other), h.streams(other)); err != nil {
+		if err := errors.Join(h.follow(other), h.streams(other, limit)); err != nil {
 			return err
 		}
 	}
@@ -191,7 +191,11 @@ func (h *HA) rejoin(i int) error {
 	}
 	ways = append(ways, func() error { return h.rewind(i) }, func() error { return h.copyPrimary(i) })
 	var failures error
-	for _, way := range ways {
+	for k, way := range ways {
+		patience := 15 * time.Second // a node with history that the primary lacks never streams, and then there is another way
+		if k == len(ways)-1 {
+			patience = limit
+		}
 		err := n.stop(Immediate)
 		if err == nil {
 			err = way()
@@ -200,9 +204,12 @@ func (h *HA) rejoin(i int) error {
 			err = n.start()
 		}
 		if err == nil {
-			err = h.streams(i)
+			err = h.streams(i, patience)
 		}
 		if err == nil {
+			if h.zombie == i {
+				h.zombie = -1
+			}
 			if failures != nil {
 				h.tb.Logf("%s rejoined another way, after: %v", name(i), failures)
 			}
@@ -222,6 +229,9 @@ func (h *HA) Switchover(to int) {
 
 func (h *HA) switchover(to int) error {
 	from := h.primary
+	if !slices.Contains(h.standbys(), to) {
+		return fmt.Errorf("pgtest: %s is no standby that runs", name(to))
+	}
 	if err := h.nodes[from].stop(Fast); err != nil {
 		return err
 	}
@@ -275,7 +285,6 @@ func (h *HA) RejoinZombie() {
 	h.tb.Helper()
 	h.KillZombie()
 	h.must(h.rejoin(h.zombie))
-	h.zombie = -1
 }
 
 func (h *HA) must(err error) {
@@ -387,9 +396,8 @@ func (h *HA) cut() error {
 }
 
 // streams waits until the node streams from the primary and counts for its commits.
-func (h *HA) streams(i int) error {
-	// A node with history of its own never will, and then there is another way to have it rejoin.
-	return until(15*time.Second, name(i)+" to stream from "+name(h.primary), func() (bool, error) {
+func (h *HA) streams(i int, limit time.Duration) error {
+	return until(limit, name(i)+" to stream from "+name(h.primary), func() (bool, error) {
 		if !h.nodes[i].running() {
 			return false, fatalError{fmt.Errorf("pgtest: %s has ended; its log:\n%s", name(i), h.nodes[i].run.tail())}
 		}
