@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sliproad/sliproad/internal/store"
+	"github.com/sliproad/sliproad/internal/vault"
 )
 
 const masterKeyCheck = "master key check"
@@ -14,7 +15,7 @@ const masterKeyCheck = "master key check"
 func (a *App) CheckMasterKeys(ctx context.Context, forget bool) error {
 	sealed, err := a.DB.MasterKeyCheck(ctx)
 	if err == nil && !forget {
-		if _, err = a.Ring.Open(sealed, masterKeyCheck); err != nil {
+		if !OpensMasterKeyCheck(a.Ring, sealed) {
 			return errors.New("the master keys are not those of this database: put the key of the last start behind the new one (NEW,OLD); if it is lost, start once with --forget-master-key")
 		}
 	}
@@ -23,4 +24,11 @@ func (a *App) CheckMasterKeys(ctx context.Context, forget bool) error {
 	}
 	fresh := a.Ring.Seal([]byte(masterKeyCheck), masterKeyCheck)
 	return a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.SetMasterKeyCheck(fresh) })
+}
+
+// OpensMasterKeyCheck tells whether the ring has the key that was the newest at the last start on the database that the
+// text is from.
+func OpensMasterKeyCheck(ring *vault.Ring, sealed []byte) bool {
+	_, err := ring.Open(sealed, masterKeyCheck)
+	return err == nil
 }

@@ -24,6 +24,8 @@ type commands struct {
 	Dev     devCommand     `cmd:"" help:"Run a development server: SQLite, a test project with keys, the sandbox gateway."`
 	Serve   serveCommand   `cmd:"" help:"Run a production server, with settings from flags and the environment."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, or show where it stands."`
+	Backup  backupCommand  `cmd:"" help:"Copy the SQLite database while the server runs, and check the copy."`
+	Restore restoreCommand `cmd:"" help:"Put a checked backup in the place of the SQLite database, while no server runs."`
 	Project projectCommand `cmd:"" help:"Create, change and list projects."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate and revoke a project's API keys."`
 	Listen  listenCommand  `cmd:"" help:"Send a project's events, live, to a URL on this machine."`

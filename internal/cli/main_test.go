@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -35,6 +36,8 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND ARG…   runs the command, which must end with the code
 //	field NAME KEY [INDEX]    sets the variable to a member of the JSON object, or list of objects, on the last stdout
 //	sql FILE STATEMENT        runs the statement on the SQLite file
+//	mode OCTAL FILE           wants the file to have the mode
+//	damage FILE               overwrites the second half of the file
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -45,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"field": field,
 			"sql":   statement,
+			"mode":  mode, "damage": damage,
 		},
 	})
 }
@@ -97,6 +101,29 @@ func statement(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = db.Exec(args[1])
 	ts.Check(errors.Join(err, db.Close()))
+}
+
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode OCTAL FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage FILE")
+	}
+	text, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for i := len(text) / 2; i < len(text); i++ {
+		text[i] ^= 0x5a
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
 // server is a running sliproad and its ready line.
