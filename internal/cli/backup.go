@@ -162,20 +162,20 @@ func copyWithProgress(ctx context.Context, s streams, from, to string) (*store.C
 	if !isTerminal(s.err) {
 		return store.Copy(ctx, from, to, func(int64, int64) {})
 	}
-	const clear = "\r\x1b[K"
+	const clearLine = "\r\x1b[K"
 	start := time.Now()
 	last := start
 	held, err := store.Copy(ctx, from, to, func(done, total int64) {
 		if now := time.Now(); now.Sub(last) >= progressEvery || done == total {
 			last = now
-			_, _ = fmt.Fprintf(s.err, "%s%3d%%  %s of %s  %s/s", clear, 100*done/max(total, 1), mebibytes(done), mebibytes(total),
+			_, _ = fmt.Fprintf(s.err, "%s%3d%%  %s of %s  %s/s", clearLine, 100*done/max(total, 1), mebibytes(done), mebibytes(total),
 				mebibytes(int64(float64(done)/max(now.Sub(start).Seconds(), 0.001))))
 			if done == total {
 				_, _ = fmt.Fprint(s.err, "  checking …")
 			}
 		}
 	})
-	_, _ = fmt.Fprint(s.err, clear)
+	_, _ = fmt.Fprint(s.err, clearLine)
 	return held, err
 }
 

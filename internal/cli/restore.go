@@ -85,6 +85,8 @@ func (c *restoreCommand) target() (string, error) {
 func (c *restoreCommand) ring() (*vault.Ring, error) {
 	keys, name := c.MasterKey, "--master-key (SLIPROAD_MASTER_KEY)"
 	switch {
+	case c.MasterKeyFile != "" && keys != "":
+		return nil, errors.New("SLIPROAD_MASTER_KEY and SLIPROAD_MASTER_KEY_FILE are both given; give one")
 	case c.MasterKeyFile != "":
 		text, err := os.ReadFile(c.MasterKeyFile)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -273,4 +274,52 @@ func TestRestoreChecksKeys(t *testing.T) {
 			t.Errorf("keys %q: the database: %v", c.keys, err)
 		}
 	}
+}
+
+// TestBackupScript runs the script of docs/operating.md, as written.
+func TestBackupScript(t *testing.T) {
+	t.Parallel()
+	text := string(must(os.ReadFile("../../docs/operating.md"))(t))
+	_, script, _ := strings.Cut(text, "### By a timer")
+	_, script, _ = strings.Cut(script, "```sh\n")
+	script, _, ok := strings.Cut(script, "```")
+	if !ok {
+		t.Fatal("docs/operating.md has lost its script")
+	}
+	s := sliproadtest.Start(t)
+	dir, binary := t.TempDir(), sliproadtest.Build(t)
+	old := []string{"sliproad-20260101T000000Z.db", "sliproad-20260102T000000Z.db", "sliproad-20260103T000000Z.db"}
+	foreign := []string{"notes.txt", "sliproad-keep.db"}
+	for _, name := range append(old, foreign...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(database string) error {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", script, "sliproad-backup", dir, "2")
+		cmd.Env = append(os.Environ(), "SLIPROAD_DATABASE_URL=sqlite:"+database, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+		out, err := cmd.CombinedOutput()
+		t.Logf("%s", out)
+		return err
+	}
+	names := func() (names []string) {
+		for _, f := range must(os.ReadDir(dir))(t) {
+			names = append(names, f.Name())
+		}
+		return names
+	}
+	if err := run(filepath.Join(dir, "none.db")); err == nil {
+		t.Error("the script succeeds where the backup fails")
+	}
+	if d := cmp.Diff(append(foreign[:1:1], append(old, foreign[1])...), names()); d != "" {
+		t.Errorf("after a backup that failed:\n%s", d)
+	}
+	if err := run(s.Database()); err != nil {
+		t.Fatal(err)
+	}
+	got := names()
+	if len(got) != 4 || got[0] != foreign[0] || got[1] != old[2] || got[3] != foreign[1] {
+		t.Fatalf("after a backup, of which 2 are kept: %v", got)
+	}
+	integrity(t, openDatabase(t, filepath.Join(dir, got[2]), "ro"))
 }
