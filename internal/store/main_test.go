@@ -11,6 +11,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/money"
+	"github.com/sliproad/sliproad/internal/pgtest"
 	"github.com/sliproad/sliproad/internal/store"
 )
 
@@ -22,7 +23,22 @@ func TestMain(m *testing.M) {
 		}
 	}
 	flag.Parse()
-	os.Exit(m.Run())
+	code := m.Run()
+	onPostgres = true
+	code = max(code, m.Run())
+	pgtest.Stop()
+	os.Exit(code)
+}
+
+// onPostgres has every test run a second time, on PostgreSQL.
+var onPostgres bool
+
+// onlySQLite skips a test of what SQLite alone has: files, and one writer.
+func onlySQLite(t *testing.T) {
+	t.Helper()
+	if onPostgres {
+		t.Skip("about SQLite")
+	}
 }
 
 // noon is when the tests begin.
@@ -31,11 +47,15 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // open makes a database with the whole schema, closed at the test's end.
 func open(t *testing.T, opts store.Options) *store.DB {
 	t.Helper()
+	if onPostgres {
+		return openURL(t, pgtest.URL(t), opts)
+	}
 	return openAt(t, newPath(t), opts)
 }
 
 func newPath(t *testing.T) string {
 	t.Helper()
+	onlySQLite(t)
 	return filepath.Join(t.TempDir(), "test.db")
 }
 

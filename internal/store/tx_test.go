@@ -77,6 +77,7 @@ func attempt(ctx context.Context, db *store.DB, project checkout.ProjectID, name
 // TestGroupCommit: functions that wait together share one commit; each ends alone; what was acknowledged is in the files.
 func TestGroupCommit(t *testing.T) {
 	t.Parallel()
+	onlySQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		const callers = 200
 		ends := []string{"commits", "fails", "commits", "panics", "is cancelled"}
@@ -125,6 +126,7 @@ func TestGroupCommit(t *testing.T) {
 // TestCancelledBeforeQueue: with a full queue the caller need not wait for its turn.
 func TestCancelledBeforeQueue(t *testing.T) {
 	t.Parallel()
+	onlySQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		db, gate := open(t, store.Options{MaxBatch: 1}), make(chan struct{})
 		var all sync.WaitGroup
@@ -148,6 +150,7 @@ func TestCancelledBeforeQueue(t *testing.T) {
 // TestClose waits for what was accepted; afterwards nothing is.
 func TestClose(t *testing.T) {
 	t.Parallel()
+	onlySQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		path := newPath(t)
 		db, project, gate := openAt(t, path, store.Options{}), newProject(), make(chan struct{})
