@@ -55,11 +55,17 @@ const (
 func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
 	patient, cancel := context.WithTimeout(ctx, pgPatience)
 	defer cancel()
-	alone := false
+	alone, contended := false, false
 	for tries := 1; ; tries++ {
 		c := &pgCall{ctx: ctx, e: e, alone: alone || tries > togetherMost, turn: make(chan struct{}, 1)}
 		c.tx = &Tx{Reader: Reader{c}, run: c, ctx: context.WithoutCancel(ctx)}
+		if contended { // those of a node that stood in each other's way go one after the other
+			e.lane.Lock()
+		}
 		c.run(fn)
+		if contended {
+			e.lane.Unlock()
+		}
 		if c.verdict.cause == nil {
 			if c.panic != nil {
 				panic(c.panic)
@@ -86,7 +92,7 @@ func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
 				return c.verdict.cause
 			}
 		}
-		alone = c.verdict.alone
+		alone, contended = c.verdict.alone, c.verdict.class == pgContended
 		if err := pause(patient, c.verdict, tries); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/big"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -72,12 +73,13 @@ func (w *pgWriter) run() {
 
 // pgBatch is the calls that share a transaction.
 type pgBatch struct {
-	w      *pgWriter
-	calls  []*pgCall
-	inbox  chan *pgCall // calls whose functions ask again, or have ended
-	conn   *pgconn.PgConn
-	begun  bool
-	broken error // why the transaction is of no use any more
+	w       *pgWriter
+	calls   []*pgCall
+	inbox   chan *pgCall // calls whose functions ask again, or have ended
+	conn    *pgconn.PgConn
+	release func() // gives conn back to the pool
+	begun   bool
+	broken  error // why the transaction is of no use any more
 }
 
 func (w *pgWriter) commit(calls []*pgCall) {
@@ -155,7 +157,8 @@ func (b *pgBatch) run() (*pgCall, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Release()
+	b.release = sync.OnceFunc(conn.Release)
+	defer b.release()
 	b.conn = conn.Conn().PgConn()
 	delete(b.conn.CustomData(), pgWarned)
 	for b.running() > 0 {
@@ -309,6 +312,7 @@ func (b *pgBatch) settle(ctx context.Context, all []*pgStatement, owners []*pgCa
 		err = errors.New("the server warned that the commit may not have been replicated")
 	}
 	err = b.giveUp(ctx, lostError{err})
+	b.release() // it may be the only one there is
 	committed, found := b.w.findOut(ctx)
 	switch {
 	case found != nil:

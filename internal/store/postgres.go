@@ -44,6 +44,7 @@ type pgEngine struct {
 	sharded  atomic.Bool // a transaction should stay within one project
 	hosts    pgHosts
 
+	lane    sync.Mutex // of transactions that have met others in their way
 	writes  chan *pgCall
 	reads   chan *pgRead
 	closing sync.RWMutex // held for reading while work is handed over
