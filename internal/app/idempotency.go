@@ -78,12 +78,23 @@ func (a *App) FinishIdempotent(ctx context.Context, rec *store.Idempotent, statu
 	return err
 }
 
-// PruneIdempotent removes records older than their window, one batch, and returns how many.
+// PruneIdempotent removes records older than their window, one batch, a transaction for each project, and returns how many.
 func (a *App) PruneIdempotent(ctx context.Context) (n int64, err error) {
 	before := a.now().Add(-checkout.IdempotencyWindow)
-	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
-		n, err = tx.PruneIdempotent(before, 500)
-		return err
-	})
-	return n, err
+	stale, err := a.DB.StaleIdempotent(ctx, before, 500)
+	if err != nil {
+		return 0, err
+	}
+	for project, keys := range stale {
+		var removed int64
+		err := a.DB.Tx(ctx, func(tx *store.Tx) (err error) {
+			removed, err = tx.PruneIdempotent(project, keys, before)
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+		n += removed
+	}
+	return n, nil
 }

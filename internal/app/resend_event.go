@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/store"
@@ -26,6 +27,13 @@ func (a *App) ResendEvent(ctx context.Context, call *checkout.Call, id checkout.
 	var made []*checkout.Delivery
 	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
 		made = nil
+		err := tx.HoldEvent(call.Project.ID, id)
+		if errors.Is(err, store.ErrConflict) { // it was old, and has been removed since it was read
+			return checkout.NotFound("event")
+		}
+		if err != nil {
+			return err
+		}
 		endpoints, err := tx.WebhooksOf(ctx, call.Project.ID)
 		if err != nil {
 			return err

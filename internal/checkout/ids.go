@@ -45,12 +45,16 @@ func (s Seed) derive(kind string, n int) [32]byte {
 
 // stamped makes an id whose text order is the order of creation: 56 bits of microseconds, then 128 unguessable bits.
 func (s Seed) stamped(prefix string, n int, at time.Time) string {
+	random := s.derive(prefix, n)
+	return stamp(prefix, [16]byte(random[:]), at)
+}
+
+func stamp(prefix string, random [16]byte, at time.Time) string {
 	var raw [23]byte
 	var micros [8]byte
 	binary.BigEndian.PutUint64(micros[:], uint64(at.UnixMicro()))
 	copy(raw[:7], micros[1:])
-	random := s.derive(prefix, n)
-	copy(raw[7:], random[:16])
+	copy(raw[7:], random[:])
 	return prefix + crockford.EncodeToString(raw[:])
 }
 
@@ -81,6 +85,11 @@ func (s Seed) OrderID(at time.Time) OrderID { return OrderID(s.stamped("ord_", 0
 
 // EventID is the id of the n-th event that the call emits, for a change at the time given.
 func (s Seed) EventID(n int, at time.Time) EventID { return EventID(s.stamped("evt_", n, at)) }
+
+// FirstEventID is no greater than the id of any event of the time given or later, and greater than those of all before.
+func FirstEventID(at time.Time) EventID {
+	return EventID(stamp("evt_", [16]byte{}, at))
+}
 
 // KeyID is the id of the n-th API key that the call makes.
 func (s Seed) KeyID(n int, at time.Time) KeyID { return KeyID(s.stamped("key_", n, at)) }

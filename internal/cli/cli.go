@@ -28,6 +28,7 @@ type commands struct {
 	Restore restoreCommand `cmd:"" help:"Put a checked backup in the place of the SQLite database, while no server runs."`
 	Project projectCommand `cmd:"" help:"Create, change and list projects."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate and revoke a project's API keys."`
+	Prune   pruneCommand   `cmd:"" help:"Remove sessions, orders and events that ended long ago; safe to stop, and beside a running server."`
 	Listen  listenCommand  `cmd:"" help:"Send a project's events, live, to a URL on this machine."`
 	Trigger triggerCommand `cmd:"" help:"Make an event happen, with the sandbox gateway."`
 	Doctor  doctorCommand  `cmd:"" help:"Show the effective settings, and check database, schema, clock and public URL."`

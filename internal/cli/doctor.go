@@ -91,6 +91,7 @@ func (c *doctorCommand) show(d *doctor, s settings) {
 		{"log level", s.logLevel.String()},
 		{"log requests", fmt.Sprint(s.logRequests)},
 		{"commit batch", fmt.Sprint(s.commitBatch)},
+		{"retention", shownRetention(s.retention)},
 		{"webhooks go to", [...]string{"public addresses", "public addresses and loopback", "any address"}[s.webhookPolicy]},
 	}
 	for _, r := range rows {

@@ -195,7 +195,7 @@ func (srv *server) run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	worked := make(chan struct{})
 	go func() {
-		worker.Run(work, worker.Config{App: srv.app, Client: srv.egress, Log: srv.log, Metrics: srv.registry})
+		worker.Run(work, worker.Config{App: srv.app, Client: srv.egress, Log: srv.log, Metrics: srv.registry, Retention: srv.settings.retention})
 		close(worked)
 	}()
 

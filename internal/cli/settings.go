@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/egress"
 	"github.com/sliproad/sliproad/internal/httpapi"
 	"github.com/sliproad/sliproad/internal/store"
@@ -33,6 +34,7 @@ type serverFlags struct {
 	CommitBatch          string `env:"SLIPROAD_COMMIT_BATCH" placeholder:"N" default:"512" help:"How many writes may share one commit of SQLite; 1: a commit each."`
 	SandboxHostile       string `env:"SLIPROAD_SANDBOX_HOSTILE" placeholder:"yes|no" help:"Have the sandbox send a fifth of its notifications twice and a tenth late, as bad gateways do; for tests. Default: no."`
 	AllowPrivateWebhooks string `env:"SLIPROAD_ALLOW_PRIVATE_WEBHOOKS" placeholder:"yes|no" help:"Let webhook URLs resolve to private and loopback addresses. Default: no (dev: loopback only)."`
+	retentionFlags       `embed:""`
 }
 
 // serveFlags are those of a production server besides.
@@ -64,6 +66,7 @@ type settings struct {
 	webhookPolicy  egress.Policy
 	forgetKey      bool
 	hostile        bool
+	retention      app.Retention
 }
 
 // settingsError is everything that is wrong in the settings.
@@ -111,6 +114,7 @@ func (f *serverFlags) understand(dev bool) (settings, settingsError) {
 	if private {
 		s.webhookPolicy = egress.AllowPrivate
 	}
+	s.retention = f.retentionFlags.understand(&w)
 	s.commitBatch = w.number("--commit-batch (SLIPROAD_COMMIT_BATCH)", f.CommitBatch, 1, 512)
 	if f.GeoIPFile != "" {
 		if _, err := os.Stat(f.GeoIPFile); err != nil {

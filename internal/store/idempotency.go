@@ -92,12 +92,6 @@ func (tx *Tx) LapseIdempotent(r *Idempotent) error {
 	return err
 }
 
-// PruneIdempotent removes records whose window is over, up to the limit, and returns how many.
-func (tx *Tx) PruneIdempotent(before time.Time, limit int) (int64, error) {
-	return tx.exec(`delete from idempotency where (project_id, key) in
-		(select project_id, key from idempotency where created_at < $1 order by created_at limit $2)`, micros(before), limit)
-}
-
 func (r Reader) idempotent(ctx context.Context, project checkout.ProjectID, key string) (*Idempotent, error) {
 	rec := Idempotent{Project: project, Key: key}
 	var seed []byte

@@ -128,7 +128,51 @@ func reads() []planned {
 		_, err := db.Customer(ctx, planProject, planCustomer)
 		return err
 	})
-	return list
+	return append(list, prunes()...)
+}
+
+// prunes are what retention reads, and what it removes by key.
+func prunes() []planned {
+	const byEventID, byNotification = "sqlite_autoindex_events_1", "sqlite_autoindex_notifications_1"
+	old := noon.Add(time.Hour)
+	tx := func(fn func(*store.Tx) error) func(context.Context, *store.DB) error {
+		return func(ctx context.Context, db *store.DB) error { return db.Tx(ctx, fn) }
+	}
+	sessions := []*store.OldSession{{ID: "sess_none", Type: "onramp", Status: "completed", Order: "ord_none", Gateway: "g", OrderStatus: "completed"}}
+	return []planned{
+		{name: "old events", indexes: []string{byEventID, "deliveries_by_event"}, call: func(ctx context.Context, db *store.DB) error {
+			_, err := db.OldEvents(ctx, planProject, old, "evt_", 10)
+			return err
+		}},
+		{name: "old sessions", indexes: []string{"sessions_by_status orders_by_session"}, call: func(ctx context.Context, db *store.DB) error {
+			_, err := db.OldSessions(ctx, planProject, checkout.SessionCompleted, old, checkout.Cursor{}, 10)
+			return err
+		}},
+		{name: "old notifications", indexes: []string{"notifications_by_age " + byOrderID}, call: func(ctx context.Context, db *store.DB) error {
+			_, err := db.OldNotifications(ctx, planProject, old, store.OldNotification{}, 10)
+			return err
+		}},
+		{name: "stale idempotency", indexes: []string{"idempotency_by_age"}, call: func(ctx context.Context, db *store.DB) error {
+			_, err := db.StaleIdempotent(ctx, old, 10)
+			return err
+		}},
+		{name: "prune events", indexes: []string{byEventID, "deliveries_by_event", "sqlite_autoindex_attempts_1", "deliveries_by_event"}, call: tx(func(tx *store.Tx) error {
+			_, _, err := tx.PruneEvents(planProject, []*store.OldEvent{{ID: "evt_none", Type: "x", Deliveries: []checkout.DeliveryID{"dlv_none"}}}, old)
+			return err
+		})},
+		{name: "prune orders", indexes: []string{byOrderID}, call: tx(func(tx *store.Tx) error { return tx.PruneSessions(planProject, sessions, old) })},
+		{name: "prune sessions", indexes: []string{bySessionID}, call: tx(func(tx *store.Tx) error {
+			return tx.PruneSessions(planProject, []*store.OldSession{{ID: "sess_none", Type: "onramp", Status: "completed"}}, old)
+		})},
+		{name: "prune notifications", indexes: []string{byNotification, byNotification}, call: tx(func(tx *store.Tx) error {
+			_, _, err := tx.PruneNotifications(planProject, []store.OldNotification{{Gateway: "g", DedupKey: "a", OrderGone: true}, {Gateway: "g", DedupKey: "b"}}, old)
+			return err
+		})},
+		{name: "prune idempotency", indexes: []string{"sqlite_autoindex_idempotency_1"}, call: tx(func(tx *store.Tx) error {
+			_, err := tx.PruneIdempotent(planProject, []string{"k"}, old)
+			return err
+		})},
+	}
 }
 
 // seedPlans makes a row for each list, so that none is cut short by a total of zero.
@@ -153,6 +197,9 @@ func seedPlans(t *testing.T, db *store.DB) {
 			}
 			o.Status = checkout.OrderCompleted
 			if err := tx.UpdateOrder(o, checkout.OrderCreating); err != nil {
+				return err
+			}
+			if err := tx.InsertEvent(checkout.Event{ID: seed().EventID(0, noon), ProjectID: planProject, Type: "x", CreatedAt: noon, Body: []byte("{}")}); err != nil {
 				return err
 			}
 		}

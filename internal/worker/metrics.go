@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/checkout"
 )
 
@@ -48,5 +49,25 @@ func (m *deliveryMetrics) attempt(a checkout.Attempt, d *checkout.Delivery) {
 	m.durations.Observe(a.Took.Seconds())
 	if d.Status != checkout.DeliveryPending {
 		m.finished.WithLabelValues(string(d.Status)).Inc()
+	}
+}
+
+type pruneMetrics struct{ rows *prometheus.CounterVec }
+
+func newPruneMetrics(to prometheus.Registerer) *pruneMetrics {
+	m := &pruneMetrics{rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sliproad_pruned_rows_total", Help: "Rows that were removed because they ended longer ago than the retention, by table.",
+	}, []string{"table"})}
+	to.MustRegister(m.rows)
+	return m
+}
+
+// moved counts what was removed between the two sums.
+func (m *pruneMetrics) moved(from, to app.Pruned) {
+	for table, n := range map[string]int64{
+		"sessions": to.Sessions - from.Sessions, "orders": to.Orders - from.Orders, "events": to.Events - from.Events,
+		"deliveries": to.Deliveries - from.Deliveries, "notifications": to.Notifications - from.Notifications,
+	} {
+		m.rows.WithLabelValues(table).Add(float64(n))
 	}
 }

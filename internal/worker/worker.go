@@ -26,6 +26,8 @@ type Config struct {
 	Client  *egress.Client
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
+
+	Retention app.Retention // of what has ended; zero: it is kept
 }
 
 // Run runs all loops until the context ends.
@@ -34,6 +36,7 @@ func Run(ctx context.Context, c Config) {
 	a := c.App
 	deliver := newDeliverer(a, c.Client, c.Log.With("loop", "deliver webhooks"), c.Metrics)
 	loops.Go(func() { deliver.run(ctx) })
+	prune := newPruner(a, c.Retention, c.Log.With("loop", pruneLoop), c.Metrics)
 	for name, step := range map[string]func(context.Context) (time.Duration, error){
 		"expire sessions": func(ctx context.Context) (time.Duration, error) { return expire(ctx, a) },
 		"recover orders": func(ctx context.Context) (time.Duration, error) {
@@ -41,6 +44,7 @@ func Run(ctx context.Context, c Config) {
 			return lookEvery, err
 		},
 		"drop abandoned deliveries": func(ctx context.Context) (time.Duration, error) { return time.Minute, a.DropAbandoned(ctx) },
+		pruneLoop:                   prune.step,
 		"prune idempotency": func(ctx context.Context) (time.Duration, error) {
 			n, err := a.PruneIdempotent(ctx)
 			if n > 0 {
