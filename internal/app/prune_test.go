@@ -96,7 +96,7 @@ func (at *attic) live(r *rapid.T) {
 		Type:   rapid.SampledFrom([]checkout.SessionType{checkout.Onramp, checkout.Offramp}).Draw(r, "type"),
 		Status: rapid.SampledFrom(checkout.SessionStatuses).Draw(r, "status"),
 	}
-	s.UpdatedAt, s.ExpiresAt = at.ago(r, "changed", created), created.Add(day)
+	s.UpdatedAt, s.ExpiresAt = at.ago(r, "changed", created), created.Add(time.Duration(rapid.IntRange(0, 60).Draw(r, "lives"))*day/2)
 	changes := []time.Time{created, s.UpdatedAt}
 	var o *checkout.Order
 	if rapid.Bool().Draw(r, "order") {
@@ -363,4 +363,80 @@ func TestPruneAgainstModel(t *testing.T) {
 	})
 }
 
-var _ gateway.Gateway // the tests below use one
+// TestAfterPrune: what a gateway, a payer or a partner still says of an order that was removed finds nothing, is no error to
+// the gateway, and brings nothing back.
+func TestAfterPrune(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mine := w.project(t, checkout.ModeTest)
+	o := w.order(t, mine, "teller")
+	say := func(a *app.App, key string, status checkout.OrderStatus) {
+		t.Helper()
+		w.teller.says = []gateway.Update{{DedupKey: key, OrderID: o.ID, Status: status}}
+		must(t, a.ReceiveNotification(t.Context(), "teller", gateway.Notification{ProjectID: mine.Project.ID, Body: []byte("{}")}))
+	}
+	say(w.app, "1", checkout.OrderExpired)
+	list, err := w.app.ListEvents(t.Context(), w.by(mine), checkout.EventFilter{}, checkout.Page{Number: 1, Size: 10})
+	if err != nil || list.Total == 0 {
+		t.Fatalf("events: %+v, %v", list, err)
+	}
+	config := w.app.Config
+	later := func(days int) *app.App {
+		config.Now = func() time.Time { return time.Now().Add(time.Duration(days) * day) }
+		return app.New(config)
+	}
+	keep := app.PruneInput{Retention: app.Retention{Sessions: 30 * day}}
+	prune := func(days int, want app.Pruned) {
+		t.Helper()
+		if got, err := later(days).Prune(t.Context(), keep); err != nil || got != want {
+			t.Fatalf("after %d days: removed %+v (%v), want %+v", days, got, err, want)
+		}
+	}
+	prune(29, app.Pruned{})
+	prune(31, app.Pruned{Sessions: 1, Orders: 1, Events: list.Total, Notifications: 1})
+	a := later(31)
+	say(a, "1", checkout.OrderExpired)   // repeated
+	say(a, "2", checkout.OrderCompleted) // money, very late
+	call := w.by(mine)
+	_, err1 := a.GetOrder(t.Context(), call, o.ID)
+	_, err2 := a.GetSession(t.Context(), call, o.SessionID)
+	_, _, err3 := a.ResendEvent(t.Context(), call, list.Rows[0].ID, &app.ResendEvent{})
+	for _, err := range []error{err1, err2, err3} {
+		if checkout.CodeOf(err) != checkout.CodeNotFound {
+			t.Errorf("of what was removed: %v", err)
+		}
+	}
+	prune(31, app.Pruned{})
+	prune(62, app.Pruned{Notifications: 2})
+}
+
+// TestPruneStops: a run ends with its context, after the transaction that is under way, and the next one goes on.
+func TestPruneStops(t *testing.T) {
+	t.Parallel()
+	at := newAttic(t)
+	at.now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	p, _, err := at.app.CreateProject(t.Context(), checkout.Project{Name: "attic", Mode: checkout.ModeTest})
+	must(t, err)
+	const events = 1201
+	must(t, at.db.Tx(t.Context(), func(tx *store.Tx) error {
+		for n := range events {
+			e := checkout.Event{ID: checkout.Seed{}.EventID(n, at.now), ProjectID: p.ID, Type: checkout.EventTest, CreatedAt: at.now, Body: []byte("{}")}
+			if err := tx.InsertEvent(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	at.now = at.now.Add(31 * day)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	in := app.PruneInput{Retention: app.Retention{Events: 30 * day}, Progress: func(app.Pruned) { stop() }}
+	first, err := at.app.Prune(ctx, in)
+	if !errors.Is(err, context.Canceled) || first.Events == 0 || first.Events > 500 {
+		t.Errorf("stopped after %+v: %v", first, err)
+	}
+	rest, err := at.app.Prune(t.Context(), in)
+	if err != nil || first.Events+rest.Events != events {
+		t.Errorf("then %+v: %v", rest, err)
+	}
+}

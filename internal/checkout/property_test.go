@@ -218,6 +218,9 @@ func TestIDs(t *testing.T) {
 		if id1 != string(s1.SessionID(a)) || (s1 != s2 && a.Equal(b) && id1 == id2) {
 			t.Fatalf("%s, %s", id1, id2)
 		}
+		if before := a.UnixMicro() < b.UnixMicro(); (s1.EventID(0, a) < checkout.FirstEventID(b)) != before {
+			t.Fatalf("the first event id of %v is %s, that of an event at %v %s", b, checkout.FirstEventID(b), a, s1.EventID(0, a))
+		}
 		seen := map[string]bool{}
 		for _, id := range []string{id1, string(s1.OrderID(a)), string(s1.EventID(0, a)), string(s1.EventID(1, a)), string(s1.KeyID(0, a))} {
 			random := id[len(id)-25:] // 125 bits, all of them random

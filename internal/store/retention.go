@@ -22,7 +22,7 @@ import (
 const keysAtOnce = 256
 
 // byKeys runs the statement for the keys, which stand where it says @keys, and returns how many rows it changed. The keys
-// are told after the other arguments. Other conditions are written so that no index serves them (type || '' = …): the rows
+// are told after the other arguments. Other conditions are written so that no index serves them (type || ” = …): the rows
 // are to be found by their keys, whatever the planner thinks of the others.
 func byKeys[T ~string](tx *Tx, query string, keys []T, args ...any) (rows int64, err error) {
 	for share := range slices.Chunk(keys, keysAtOnce) {
@@ -217,7 +217,7 @@ func (tx *Tx) PruneSessions(project checkout.ProjectID, list []*OldSession, befo
 		tx.count(cell, -n)
 	}
 	for _, cell := range sessions.order {
-		n, err := byKeys(tx, `delete from sessions where project_id = $1 and type || '' = $2 and status || '' = $3 and updated_at < $4 and expires_at < $4
+		n, err := byKeys(tx, `delete from sessions where project_id = $1 and type || '' = $2 and status || '' = $3 and updated_at < $4
 			and id in (@keys)`, sessions.keys[cell], string(project), cell.facet, cell.status, micros(before))
 		if err != nil {
 			return err

@@ -57,6 +57,9 @@ type world struct {
 	gateway *flaky
 	side    *sql.DB
 	call    *checkout.Call // of the project's backend
+
+	metrics   *prometheus.Registry
+	retention app.Retention // set before the workers begin
 }
 
 // inBubble runs the test in a bubble, with the workers running, and stops them at its end.
@@ -69,7 +72,7 @@ func inBubble(t *testing.T, before, test func(t *testing.T, w *world)) {
 		var work sync.WaitGroup
 		work.Go(func() {
 			worker.Run(ctx, worker.Config{
-				App: w.app, Client: egress.New(egress.PublicOnly, time.Second), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+				App: w.app, Client: egress.New(egress.PublicOnly, time.Second), Log: slog.New(slog.DiscardHandler), Metrics: w.metrics, Retention: w.retention,
 			})
 		})
 		test(t, w)
@@ -100,7 +103,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	g := &flaky{Gateway: sandbox.New("http://127.0.0.1", ring)}
-	w := &world{gateway: g, side: side, app: app.New(app.Config{
+	w := &world{gateway: g, side: side, metrics: prometheus.NewRegistry(), app: app.New(app.Config{
 		DB: db, Ring: ring, Countries: countries, Gateways: []gateway.Gateway{g}, Sandbox: g.Gateway, PublicURL: "http://127.0.0.1",
 	})}
 	project, keys, err := w.app.CreateProject(t.Context(), checkout.Project{Name: "Test", Mode: checkout.ModeTest})
