@@ -33,7 +33,7 @@ func TestPruneBesideServer(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	created := make([]int, 4)
+	created := make([]int, 2)
 	var writers sync.WaitGroup
 	for i := range created {
 		writers.Go(func() {
