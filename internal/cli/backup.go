@@ -178,12 +178,3 @@ func copyWithProgress(ctx context.Context, s streams, from, to string) (*store.C
 	_, _ = fmt.Fprint(s.err, clearLine)
 	return held, err
 }
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
