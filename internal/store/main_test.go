@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -48,9 +49,22 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func open(t *testing.T, opts store.Options) *store.DB {
 	t.Helper()
 	if onPostgres {
-		return openURL(t, pgtest.URL(t), opts)
+		return openURL(t, newURL(t), opts)
 	}
 	return openAt(t, newPath(t), opts)
+}
+
+// newURL is the URL of a database with the whole schema on PostgreSQL.
+func newURL(t *testing.T) string {
+	t.Helper()
+	return pgtest.Template(t, "store", func(url string) error {
+		db, err := store.Open(t.Context(), url, store.Options{})
+		if err != nil {
+			return err
+		}
+		_, err = db.Migrate(t.Context())
+		return errors.Join(err, db.Close())
+	})
 }
 
 func newPath(t *testing.T) string {

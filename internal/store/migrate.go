@@ -1,15 +1,19 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"path"
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
@@ -31,12 +35,41 @@ func (db *DB) provider() (*goose.Provider, *sql.DB, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := goose.NewProvider(dialect, conn, files, goose.WithLogger(goose.NopLogger()))
+	options := []goose.ProviderOption{goose.WithLogger(goose.NopLogger())}
+	if dialect == goose.DialectSQLite3 {
+		files = sqliteFiles{files}
+	} else {
+		one, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(time.Second, 300))
+		if err != nil {
+			return nil, nil, errors.Join(err, conn.Close())
+		}
+		options = append(options, goose.WithLocker(one)) // works behind a pooler too
+	}
+	p, err := goose.NewProvider(dialect, conn, files, options...)
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}
 	return p, conn, nil
 }
+
+// sqliteFiles are the migrations without the word that SQLite does not know: it makes an index at once or not at all.
+type sqliteFiles struct{ fs.FS }
+
+func (f sqliteFiles) Open(name string) (fs.File, error) {
+	file, err := f.FS.Open(name)
+	if err != nil || path.Ext(name) != ".sql" {
+		return file, err
+	}
+	text, err := io.ReadAll(file)
+	return sqliteFile{file, bytes.NewReader(bytes.ReplaceAll(text, []byte("index concurrently "), []byte("index ")))}, err
+}
+
+type sqliteFile struct {
+	fs.File
+	text *bytes.Reader
+}
+
+func (f sqliteFile) Read(p []byte) (int, error) { return f.text.Read(p) }
 
 // Migrate brings the schema up to date and returns the steps taken. It may run beside a server.
 func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {

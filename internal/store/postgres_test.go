@@ -37,7 +37,7 @@ func TestLostAnswer(t *testing.T) {
 		for _, asks := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, asks %v", name, asks), func(t *testing.T) {
 				t.Parallel()
-				r, url := newRelay(t, pgtest.URL(t))
+				r, url := newRelay(t, newURL(t))
 				db, project := openURL(t, url+"&pool_max_conns=1", store.Options{}), newProject()
 				must(t, db, insert(session(newProject(), noon))) // prepares the statements on the one connection
 				runs, ended := 0, 0
@@ -77,7 +77,7 @@ func TestLostAnswer(t *testing.T) {
 func TestOthersFail(t *testing.T) {
 	t.Parallel()
 	onlyPostgres(t)
-	db, project := openURL(t, pgtest.URL(t), store.Options{}), newProject()
+	db, project := openURL(t, newURL(t), store.Options{}), newProject()
 	taken := session(project, noon)
 	must(t, db, insert(taken))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -148,7 +148,7 @@ func endAs(ctx context.Context, db *store.DB, project checkout.ProjectID, name, 
 func TestNoDeadlock(t *testing.T) {
 	t.Parallel()
 	onlyPostgres(t)
-	url := pgtest.URL(t)
+	url := newURL(t)
 	nodes := []*store.DB{openURL(t, url, store.Options{}), openURL(t, url, store.Options{})}
 	project := newProject()
 	var rows []*checkout.Session

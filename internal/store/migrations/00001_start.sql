@@ -1,9 +1,13 @@
--- One text for SQLite and PostgreSQL. Every table that grows is keyed by its project, so that it can be sharded by it;
+-- One text for SQLite and PostgreSQL. Each statement stands for itself, without a transaction around them, as engines that
+-- spread a table over nodes want it, and can be repeated after a failure in between. What is made on a table that holds rows is
+-- made concurrently, a word that SQLite is not shown.
+-- Every table that grows is keyed by its project, so that it can be sharded by it;
 -- api_keys and projects are small and global. Times are microseconds since 1970, UTC. Amounts are decimal text.
 -- An absent text is ''. State changes are compare-and-swap on version.
 
+-- +goose NO TRANSACTION
 -- +goose Up
-create table projects (
+create table if not exists projects (
     id text not null primary key,
     name text not null,
     mode text not null,
@@ -13,7 +17,7 @@ create table projects (
     created_at bigint not null
 );
 
-create table api_keys (
+create table if not exists api_keys (
     hash bytea not null primary key,
     id text not null,
     project_id text not null,
@@ -23,18 +27,18 @@ create table api_keys (
     expires_at bigint not null,
     revoked_at bigint not null
 );
-create unique index api_keys_by_id on api_keys (project_id, id);
+create unique index if not exists api_keys_by_id on api_keys (project_id, id);
 
-create table customers (
+create table if not exists customers (
     project_id text not null,
     id text not null,
     external_id text,
     created_at bigint not null,
     primary key (project_id, id)
 );
-create unique index customers_by_external_id on customers (project_id, external_id);
+create unique index if not exists customers_by_external_id on customers (project_id, external_id);
 
-create table sessions (
+create table if not exists sessions (
     project_id text not null,
     id text not null,
     bucket smallint not null,
@@ -61,13 +65,13 @@ create table sessions (
     version bigint not null,
     primary key (project_id, id)
 );
-create index sessions_by_type on sessions (project_id, type, created_at, id);
-create index sessions_by_status on sessions (project_id, status, created_at, id);
-create index sessions_by_customer on sessions (project_id, customer_id, created_at, id);
+create index if not exists sessions_by_type on sessions (project_id, type, created_at, id);
+create index if not exists sessions_by_status on sessions (project_id, status, created_at, id);
+create index if not exists sessions_by_customer on sessions (project_id, customer_id, created_at, id);
 -- What is open waits here for its expiry; the sweeper empties it.
-create index sessions_open_by_expiry on sessions (expires_at, project_id) where status in ('pending', 'confirmed');
+create index if not exists sessions_open_by_expiry on sessions (expires_at, project_id) where status in ('pending', 'confirmed');
 
-create table orders (
+create table if not exists orders (
     project_id text not null,
     id text not null,
     bucket smallint not null,
@@ -105,16 +109,16 @@ create table orders (
     primary key (project_id, id)
 );
 -- The arbiter of "exactly one order per session".
-create unique index orders_by_session on orders (project_id, session_id);
-create index orders_by_created on orders (project_id, created_at, id);
-create index orders_by_status on orders (project_id, status, created_at, id);
-create index orders_by_gateway on orders (project_id, gateway, created_at, id);
-create index orders_by_customer on orders (project_id, customer_id, created_at, id);
+create unique index if not exists orders_by_session on orders (project_id, session_id);
+create index if not exists orders_by_created on orders (project_id, created_at, id);
+create index if not exists orders_by_status on orders (project_id, status, created_at, id);
+create index if not exists orders_by_gateway on orders (project_id, gateway, created_at, id);
+create index if not exists orders_by_customer on orders (project_id, customer_id, created_at, id);
 -- Reservations whose gateway call has not come back; normally almost empty.
-create index orders_creating on orders (lease_until) where status = 'creating';
+create index if not exists orders_creating on orders (lease_until) where status = 'creating';
 
 -- The outbox, and the event log.
-create table events (
+create table if not exists events (
     project_id text not null,
     id text not null,
     bucket smallint not null,
@@ -126,7 +130,7 @@ create table events (
     primary key (project_id, id)
 );
 
-create table idempotency (
+create table if not exists idempotency (
     project_id text not null,
     key text not null,
     fingerprint bytea not null,
@@ -140,10 +144,10 @@ create table idempotency (
     created_at bigint not null,
     primary key (project_id, key)
 );
-create index idempotency_by_age on idempotency (created_at);
+create index if not exists idempotency_by_age on idempotency (created_at);
 
 -- Raw notifications of gateways, sealed; the unique key is the arbiter of "applied once".
-create table notifications (
+create table if not exists notifications (
     project_id text not null,
     gateway text not null,
     dedup_key text not null,
@@ -154,13 +158,13 @@ create table notifications (
 );
 
 -- A text sealed with the newest master key, by which a server knows at its start that it was given the right keys.
-create table master_key_check (
+create table if not exists master_key_check (
     id smallint not null primary key,
     sealed bytea not null
 );
 
 -- Exact totals of lists. A total is the sum over the slots, so that one busy project's writers don't queue on one row.
-create table counts (
+create table if not exists counts (
     project_id text not null,
     resource text not null,
     facet text not null,
@@ -171,13 +175,13 @@ create table counts (
 );
 
 -- +goose Down
-drop table counts;
-drop table master_key_check;
-drop table notifications;
-drop table idempotency;
-drop table events;
-drop table orders;
-drop table sessions;
-drop table customers;
-drop table api_keys;
-drop table projects;
+drop table if exists counts;
+drop table if exists master_key_check;
+drop table if exists notifications;
+drop table if exists idempotency;
+drop table if exists events;
+drop table if exists orders;
+drop table if exists sessions;
+drop table if exists customers;
+drop table if exists api_keys;
+drop table if exists projects;

@@ -1,5 +1,6 @@
+-- +goose NO TRANSACTION
 -- +goose Up
-create table webhooks (
+create table if not exists webhooks (
     project_id text not null,
     id text not null,
     url text not null,
@@ -14,10 +15,10 @@ create table webhooks (
     version bigint not null,
     primary key (project_id, id)
 );
-create index webhooks_by_created on webhooks (project_id, created_at, id);
-create index webhooks_enabled on webhooks (project_id, id) where status = 'enabled';
+create index if not exists webhooks_by_created on webhooks (project_id, created_at, id);
+create index if not exists webhooks_enabled on webhooks (project_id, id) where status = 'enabled';
 
-create table deliveries (
+create table if not exists deliveries (
     project_id text not null,
     id text not null,
     bucket smallint not null,
@@ -34,10 +35,10 @@ create table deliveries (
     lease_until bigint not null,
     primary key (project_id, id)
 );
-create index deliveries_due on deliveries (project_id, webhook_id, due_at, id) where status = 'pending';
-create index deliveries_by_event on deliveries (project_id, event_id, id);
+create index if not exists deliveries_due on deliveries (project_id, webhook_id, due_at, id) where status = 'pending';
+create index if not exists deliveries_by_event on deliveries (project_id, event_id, id);
 
-create table attempts (
+create table if not exists attempts (
     project_id text not null,
     delivery_id text not null,
     number bigint not null,
@@ -49,15 +50,15 @@ create table attempts (
     primary key (project_id, delivery_id, number)
 );
 
-create index events_of_orders on events (project_id, order_id, id) where order_id <> '';
-create index events_by_type on events (project_id, type, id) where order_id <> '';
+create index if not exists events_of_orders on events (project_id, order_id, id) where order_id <> '';
+create index if not exists events_by_type on events (project_id, type, id) where order_id <> '';
 -- Not session.created, of which most of the log is made: a page of those is found in the log itself.
-create index events_of_sessions on events (project_id, type, id) where order_id = '' and type <> 'session.created';
+create index if not exists events_of_sessions on events (project_id, type, id) where order_id = '' and type <> 'session.created';
 
 -- +goose Down
-drop index events_of_sessions;
-drop index events_by_type;
-drop index events_of_orders;
-drop table attempts;
-drop table deliveries;
-drop table webhooks;
+drop index if exists events_of_sessions;
+drop index if exists events_by_type;
+drop index if exists events_of_orders;
+drop table if exists attempts;
+drop table if exists deliveries;
+drop table if exists webhooks;

@@ -1,8 +1,9 @@
 -- A row for each writer of a node on PostgreSQL, which it counts up with every commit: by it, a commit whose answer was lost
 -- is found out.
 
+-- +goose NO TRANSACTION
 -- +goose Up
-create table writers (
+create table if not exists writers (
     project_id text not null,
     id text not null,
     seq bigint not null,
@@ -11,4 +12,4 @@ create table writers (
 );
 
 -- +goose Down
-drop table writers;
+drop table if exists writers;

@@ -1,6 +1,8 @@
+-- +goose NO TRANSACTION
 -- +goose Up
--- Notifications go by their own age; nothing else reads them but by their key.
-create index notifications_by_age on notifications (project_id, received_at, gateway, dedup_key);
+-- Notifications go by their own age; nothing else reads them but by their key. What a failed attempt has left is no index.
+drop index if exists notifications_by_age;
+create index concurrently notifications_by_age on notifications (project_id, received_at, gateway, dedup_key);
 
 -- +goose Down
-drop index notifications_by_age;
+drop index if exists notifications_by_age;
