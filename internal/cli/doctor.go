@@ -99,7 +99,7 @@ func (c *doctorCommand) show(d *doctor, s settings) {
 	}
 }
 
-// shownDatabase is the database's setting, unless it is one that may hold a password.
+// shownDatabase is the database's setting, without its password.
 func shownDatabase(url string) string {
 	if url == "" {
 		return "not set"
@@ -107,7 +107,7 @@ func shownDatabase(url string) string {
 	if _, err := store.ParseURL(url); err != nil {
 		return "not understood"
 	}
-	return url
+	return store.Redact(url)
 }
 
 // maxClockLead is how far the newest row may be ahead of the clock.
@@ -126,6 +126,7 @@ func (d *doctor) checkDatabase(ctx context.Context, url string, now time.Time) {
 		return
 	}
 	d.check("database", db.Ping(ctx), "answers, for reading and for writing")
+	d.checkServer(ctx, db)
 	projects, err := db.Projects(ctx)
 	if !d.check("projects", err, fmt.Sprintf("%d", len(projects))) {
 		return
@@ -148,6 +149,24 @@ func (d *doctor) checkDatabase(ctx context.Context, url string, now time.Time) {
 		return
 	}
 	d.say("ok", "clock", "is "+now.UTC().Format(time.RFC3339)+", not behind the newest session")
+}
+
+// checkServer says what a PostgreSQL server promises; of SQLite there is nothing to ask.
+func (d *doctor) checkServer(ctx context.Context, db *store.DB) {
+	server, err := db.Server(ctx)
+	if errors.Is(err, store.ErrNotFound) || !d.check("server", err, server.Version+", at most "+server.Connections+" connections") {
+		return
+	}
+	switch {
+	case server.Commit == "off":
+		d.say("FAIL", "commits", "synchronous_commit is off: a crash loses what was acknowledged; set it to on")
+	case server.Replication == "":
+		d.say("warn", "replication", "is not synchronous: a failover may lose what was acknowledged; see docs/scaling.md")
+	case server.Commit == "local":
+		d.say("warn", "commits", "synchronous_commit is local: commits don't wait for the standbys; set it to on")
+	default:
+		d.say("ok", "replication", "commits wait for "+server.Replication)
+	}
 }
 
 func (d *doctor) checkPublicURL(ctx context.Context, url string) {

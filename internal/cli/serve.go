@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"github.com/sliproad/sliproad/internal/store"
 )
 
 type serveCommand struct {
@@ -25,7 +27,7 @@ func (c *serveCommand) Run(ctx context.Context, s streams) error {
 			URL string `json:"url"`
 		}{srv.url})
 	} else {
-		_, err = fmt.Fprintf(s.out, "sliproad %s serves %s (%s)\n", version(), srv.url, set.database)
+		_, err = fmt.Fprintf(s.out, "sliproad %s serves %s (%s)\n", version(), srv.url, store.Redact(set.database))
 	}
 	if err != nil {
 		return err

@@ -150,7 +150,7 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	if err := srv.app.CheckMasterKeys(ctx, s.forgetKey); err != nil {
 		return err
 	}
-	srv.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	srv.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(srv.db))
 	srv.api = httpapi.New(httpapi.Config{
 		App: srv.app, Log: srv.log, LogRequests: s.logRequests, TrustedProxies: s.trusted, KeyRate: s.keyRate,
 		AddressRate: s.addressRate, Metrics: srv.registry, Pages: page.Sandbox(srv.app),

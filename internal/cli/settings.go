@@ -31,7 +31,7 @@ type serverFlags struct {
 	MetricsAddr          string `env:"SLIPROAD_METRICS_ADDR" placeholder:"ADDR" help:"Loopback address of /metrics and /debug/pprof; off: none. Default: 127.0.0.1:9464 (dev: a free port)."`
 	LogLevel             string `env:"SLIPROAD_LOG_LEVEL" placeholder:"LEVEL" default:"info" help:"debug, info, warn or error."`
 	LogRequests          string `env:"SLIPROAD_LOG_REQUESTS" placeholder:"yes|no" help:"A line for every request. Default: no (dev: yes)."`
-	CommitBatch          string `env:"SLIPROAD_COMMIT_BATCH" placeholder:"N" default:"512" help:"How many writes may share one commit of SQLite; 1: a commit each."`
+	CommitBatch          string `env:"SLIPROAD_COMMIT_BATCH" placeholder:"N" default:"512" help:"How many writes may share one commit; 1: a commit each."`
 	SandboxHostile       string `env:"SLIPROAD_SANDBOX_HOSTILE" placeholder:"yes|no" help:"Have the sandbox send a fifth of its notifications twice and a tenth late, as bad gateways do; for tests. Default: no."`
 	AllowPrivateWebhooks string `env:"SLIPROAD_ALLOW_PRIVATE_WEBHOOKS" placeholder:"yes|no" help:"Let webhook URLs resolve to private and loopback addresses. Default: no (dev: loopback only)."`
 	retentionFlags       `embed:""`
@@ -40,7 +40,7 @@ type serverFlags struct {
 // serveFlags are those of a production server besides.
 type serveFlags struct {
 	Addr            string `env:"SLIPROAD_ADDR" placeholder:"ADDR" default:"127.0.0.1:8080" help:"Address to listen on; port 0 picks one."`
-	DatabaseURL     string `name:"database-url" env:"SLIPROAD_DATABASE_URL" placeholder:"URL" help:"sqlite:PATH. Required."`
+	DatabaseURL     string `name:"database-url" env:"SLIPROAD_DATABASE_URL" placeholder:"URL" help:"sqlite:PATH, or postgres://USER:PASSWORD@HOST,HOST/DATABASE. Required."`
 	MasterKey       string `env:"SLIPROAD_MASTER_KEY" placeholder:"KEY,…" help:"Master keys, base64 of 32 bytes each, the newest first. Required, unless in a file. Better by the environment than by the flag."`
 	MasterKeyFile   string `env:"SLIPROAD_MASTER_KEY_FILE" placeholder:"FILE" help:"A file that holds the master keys."`
 	ForgetMasterKey bool   `env:"SLIPROAD_FORGET_MASTER_KEY" help:"Start although the database's old master key is lost: what it sealed can't be read any more."`

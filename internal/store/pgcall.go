@@ -92,6 +92,7 @@ func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
 				return c.verdict.cause
 			}
 		}
+		e.retried.Add(1)
 		alone, contended = c.verdict.alone, c.verdict.class == pgContended
 		if err := pause(patient, c.verdict, tries); err != nil {
 			if ctx.Err() != nil {

@@ -293,6 +293,8 @@ func (b *pgBatch) finish(ctx context.Context) (*pgCall, error) {
 	all, owners = append(all, &pgStatement{query: "commit"}), append(owners, nil)
 	err := b.trip(ctx, all)
 	if warned, _ := b.conn.CustomData()[pgWarned].(bool); err == nil && !warned {
+		b.w.e.commits.Add(1)
+		b.w.e.committed.Add(int64(len(b.calls)))
 		return nil, nil
 	}
 	return b.settle(ctx, all, owners, err)
@@ -314,6 +316,11 @@ func (b *pgBatch) settle(ctx context.Context, all []*pgStatement, owners []*pgCa
 	err = b.giveUp(ctx, lostError{err})
 	b.release() // it may be the only one there is
 	committed, found := b.w.findOut(ctx)
+	if found == nil {
+		b.w.e.foundOut.Add(1)
+	} else {
+		b.w.e.unknown.Add(1)
+	}
 	switch {
 	case found != nil:
 		return nil, unknownError{found}

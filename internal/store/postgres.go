@@ -37,6 +37,7 @@ const pgSetLimits = "select set_config('lock_timeout', '3s', true), set_config('
 // pgEngine is PostgreSQL, or an engine that speaks its protocol. Few connections carry many callers: writers put the
 // transactions of many into one commit, readers put many reads into one round trip.
 type pgEngine struct {
+	*counters
 	pool     *pgxpool.Pool
 	config   *pgx.ConnConfig
 	opts     Options
@@ -52,22 +53,26 @@ type pgEngine struct {
 	workers sync.WaitGroup
 }
 
-func openPostgres(_ context.Context, setting string, opts Options) (*pgEngine, error) {
+func openPostgres(setting string, opts Options, c *counters) (*pgEngine, error) {
 	config, err := pgxpool.ParseConfig(setting)
 	if err != nil {
 		return nil, errors.New("database: the URL is not one of PostgreSQL") // the driver's own words may hold the password
 	}
 	cores := runtime.GOMAXPROCS(0)
 	writers, readers := max(4, cores), max(2, cores)
-	if config.MaxConns == pgDefaultConns() { // not set in the URL
+	switch {
+	case config.MaxConns != pgDefaultConns(): // set in the URL
+	case opts.ReadConns > 0:
+		config.MaxConns = int32(max(3, opts.ReadConns))
+	default:
 		config.MaxConns = int32(writers + readers + 2*cores + 4)
 	}
 	writers = min(writers, max(1, int(config.MaxConns)/3))
 	readers = min(readers, max(1, int(config.MaxConns)/4))
-	if config.MinConns == 0 {
+	if config.MinConns == 0 && opts.ReadConns == 0 {
 		config.MinConns = int32(min(writers+readers, int(config.MaxConns)))
 	}
-	e := &pgEngine{config: config.ConnConfig, opts: opts, writes: make(chan *pgCall, opts.MaxBatch), reads: make(chan *pgRead, maxReads)}
+	e := &pgEngine{counters: c, config: config.ConnConfig, opts: opts, writes: make(chan *pgCall, opts.MaxBatch), reads: make(chan *pgRead, maxReads)}
 	e.prepared = config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 	e.configure(config.ConnConfig)
 	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return e.hosts.trusts(conn.PgConn()), nil }

@@ -25,7 +25,7 @@ type sqliteEngine struct {
 	stmts  statements
 }
 
-func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, error) {
+func openSQLite(ctx context.Context, path string, opts Options, c *counters) (*sqliteEngine, error) {
 	if err := prepareFile(path, opts.MustExist); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
@@ -34,7 +34,7 @@ func openSQLite(ctx context.Context, path string, opts Options) (*sqliteEngine, 
 	}
 	e := &sqliteEngine{path: path, opts: opts}
 	var err error
-	e.writes, err = openWriter(ctx, path, opts)
+	e.writes, err = openWriter(ctx, path, opts, c)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}

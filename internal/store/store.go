@@ -30,7 +30,7 @@ var ErrNotFound = errors.New("store: no such row")
 type Options struct {
 	MustExist bool                           // SQLite: refuse to create the file
 	MaxBatch  int                            // calls of Tx that share a commit, at most; 0: 512; 1: a commit each
-	ReadConns int                            // SQLite: connections for reads; 0: by the number of cores
+	ReadConns int                            // connections for reads, of a command that needs few; 0: by the number of cores
 	Trace     func(query string, args []any) // sees every statement, for tests and debugging; nil: none
 }
 
@@ -39,6 +39,7 @@ type DB struct {
 	Reader
 	engine
 	exclusive bool
+	counters  *counters
 	migrator  func() (*sql.DB, goose.Dialect, error)
 }
 
@@ -92,15 +93,15 @@ func Open(ctx context.Context, setting string, opts Options) (*DB, error) {
 	if opts.MaxBatch == 0 {
 		opts.MaxBatch = 512
 	}
-	db := &DB{exclusive: path != ""}
+	db := &DB{exclusive: path != "", counters: &counters{}}
 	if path != "" {
-		e, err := openSQLite(ctx, path, opts)
+		e, err := openSQLite(ctx, path, opts, db.counters)
 		if err != nil {
 			return nil, err
 		}
 		db.engine, db.migrator = e, e.migrator
 	} else {
-		e, err := openPostgres(ctx, setting, opts)
+		e, err := openPostgres(setting, opts, db.counters)
 		if err != nil {
 			return nil, err
 		}

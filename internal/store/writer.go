@@ -18,6 +18,7 @@ type writer struct {
 	stmts map[string]*sql.Stmt
 	queue chan *write
 	opts  Options
+	*counters
 
 	closing sync.RWMutex // held for reading while a write is handed over
 	closed  bool
@@ -43,7 +44,7 @@ const (
 
 var errClosed = errors.New("store: the database is closed")
 
-func openWriter(ctx context.Context, path string, opts Options) (*writer, error) {
+func openWriter(ctx context.Context, path string, opts Options, c *counters) (*writer, error) {
 	db, err := sql.Open("sqlite", dsn(path, "cache_size(-64000)"))
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func openWriter(ctx context.Context, path string, opts Options) (*writer, error)
 		return nil, errors.Join(err, db.Close())
 	}
 	w := &writer{
-		db: db, conn: conn, opts: opts, stmts: map[string]*sql.Stmt{},
+		db: db, conn: conn, opts: opts, counters: c, stmts: map[string]*sql.Stmt{},
 		queue: make(chan *write, opts.MaxBatch), done: make(chan struct{}),
 	}
 	go w.run()
@@ -200,7 +201,12 @@ func (w *writer) runAll(ctx context.Context, batch []*write, savepoints bool) er
 	if err := counts.flush(func(query string, args ...any) error { return w.exec(ctx, query, args...) }, 0); err != nil {
 		return err
 	}
-	return w.exec(ctx, "commit")
+	err := w.exec(ctx, "commit")
+	if err == nil {
+		w.commits.Add(1)
+		w.committed.Add(int64(len(batch)))
+	}
+	return err
 }
 
 func failAll(batch []*write, err error) {

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sliproad/sliproad/internal/store"
+)
+
+// databaseMetrics shows what the store counts.
+type databaseMetrics struct {
+	db   *store.DB
+	rows []databaseMetric
+}
+
+type databaseMetric struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	of   func(store.Stats) int64
+}
+
+func newDatabaseMetrics(db *store.DB) *databaseMetrics {
+	counter := func(name, help string, of func(store.Stats) int64) databaseMetric {
+		return databaseMetric{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue, of}
+	}
+	rows := []databaseMetric{
+		counter("sliproad_database_commits_total", "Commits; the writes of many requests share one.", func(s store.Stats) int64 { return s.Commits }),
+		counter("sliproad_database_committed_total", "Transactions of requests and workers that were in these commits.", func(s store.Stats) int64 { return s.Committed }),
+	}
+	if !db.Exclusive() {
+		gauge := func(name, help string, of func(store.Stats) int64) databaseMetric {
+			return databaseMetric{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, of}
+		}
+		rows = append(rows,
+			counter("sliproad_database_retries_total", "Runs of a transaction that were undone and repeated: conflicts, failovers, lost connections.", func(s store.Stats) int64 { return s.Retried }),
+			counter("sliproad_database_lost_answers_total", "Commits whose answer was lost; what became of them was found out.", func(s store.Stats) int64 { return s.FoundOut }),
+			counter("sliproad_database_unknown_commits_total", "Commits whose answer was lost, and of which it could not be found out in time what became of them.", func(s store.Stats) int64 { return s.Unknown }),
+			gauge("sliproad_database_connections", "Connections to PostgreSQL.", func(s store.Stats) int64 { return s.Conns }),
+			gauge("sliproad_database_connections_busy", "Connections to PostgreSQL that are at work.", func(s store.Stats) int64 { return s.BusyConns }),
+		)
+	}
+	return &databaseMetrics{db, rows}
+}
+
+// Describe implements prometheus.Collector.
+func (m *databaseMetrics) Describe(to chan<- *prometheus.Desc) {
+	for _, r := range m.rows {
+		to <- r.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *databaseMetrics) Collect(to chan<- prometheus.Metric) {
+	stats := m.db.Stats()
+	for _, r := range m.rows {
+		to <- prometheus.MustNewConstMetric(r.desc, r.kind, float64(r.of(stats)))
+	}
+}
