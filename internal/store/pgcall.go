@@ -53,7 +53,7 @@ const (
 
 // tx runs the function until its transaction is committed, within bounds.
 func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
-	patient, cancel := context.WithTimeout(ctx, pgPatience)
+	patient, cancel := context.WithTimeout(ctx, e.presence.patience())
 	defer cancel()
 	alone, contended := false, false
 	for tries := 1; ; tries++ {

@@ -74,7 +74,7 @@ func failStatements(all []*pgStatement, err error) error {
 
 // again repeats a read while the server is not there, within bounds.
 func (e *pgEngine) again(ctx context.Context, query string, args []any, read func(*pgStatement) error) (*pgStatement, error) {
-	patient, cancel := context.WithTimeout(ctx, pgPatience)
+	patient, cancel := context.WithTimeout(ctx, e.presence.patience())
 	defer cancel()
 	for tries := 1; ; tries++ {
 		st, err := newPgStatement(query, args)
@@ -118,7 +118,7 @@ func (e *pgEngine) queryRow(ctx context.Context, query string, args ...any) scan
 
 // view runs reads that see one state of the database, again if the server is lost meanwhile.
 func (e *pgEngine) view(ctx context.Context, fn func(Reader) error) error {
-	patient, cancel := context.WithTimeout(ctx, pgPatience)
+	patient, cancel := context.WithTimeout(ctx, e.presence.patience())
 	defer cancel()
 	for tries := 1; ; tries++ {
 		err := e.viewOnce(ctx, fn)

@@ -44,6 +44,7 @@ type pgEngine struct {
 	prepared bool        // statements stay prepared on each connection; pgbouncer can't
 	sharded  atomic.Bool // a transaction should stay within one project
 	hosts    pgHosts
+	presence presence
 
 	lane    sync.Mutex // of transactions that have met others in their way
 	writes  chan *pgCall
@@ -278,9 +279,63 @@ func (e *pgEngine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	defer cancel()
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			e.presence.missed()
+		}
 		return nil, lostError{err}
 	}
 	return conn, nil
+}
+
+// presence remembers whether the server has been away for so long that nobody need wait for it any more.
+type presence struct {
+	mu      sync.Mutex
+	timer   *time.Timer // runs since the server was missed first; nil: it is there
+	missing atomic.Bool // there is a timer
+	away    atomic.Bool
+}
+
+// pgAwayPatience is how long a call waits for a server that has been away for longer than pgPatience.
+const pgAwayPatience = time.Second
+
+func (p *presence) patience() time.Duration {
+	if p.away.Load() {
+		return pgAwayPatience
+	}
+	return pgPatience
+}
+
+func (p *presence) missed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(pgPatience, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.timer == timer {
+			p.away.Store(true)
+		}
+	})
+	p.timer = timer
+	p.missing.Store(true)
+}
+
+// met notes that the server has answered.
+func (p *presence) met() {
+	if !p.missing.Load() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+	p.missing.Store(false)
+	p.away.Store(false)
 }
 
 // trip sends the statements together and reads their answers. apart says that they stand for themselves, so that one
@@ -324,6 +379,7 @@ func (e *pgEngine) trip(ctx context.Context, conn *pgconn.PgConn, all []*pgState
 	end := p.Close() // says the same again, after an error
 	if err == nil {
 		err = end
+		e.presence.met()
 	}
 	return err
 }
