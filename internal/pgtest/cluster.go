@@ -29,7 +29,7 @@ type Options struct {
 
 // Cluster is one server with a life of its own. Its port stays the same when it is started again.
 type Cluster struct {
-	tb    testing.TB // nil for the one that the process shares
+	tb    testing.TB // nil for the one that the process shares, and for one that is nobody's test's
 	in    *folder
 	dir   string
 	name  string // cluster_name, and thereby the application_name of its WAL receiver
@@ -69,6 +69,31 @@ func Start(tb testing.TB, o Options) *Cluster {
 	}
 	return c
 }
+
+// Open is Start for a program that is not a test: it makes a cluster in a new folder in dir, which the servers' user must be
+// able to pass into, and starts it. Close ends it, and so does the end of the process. What works without a test are URL and
+// SQL.
+func Open(dir string, o Options) (*Cluster, error) {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir) // the watchdog knows processes by their directories
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := newFolder([]string{dir})
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCluster(f, "cluster", o)
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return c, nil
+}
+
+// Close stops a cluster that Open made, and removes it.
+func (c *Cluster) Close() error { return c.in.close() }
 
 // belongTo ties the cluster to a test.
 func (c *Cluster) belongTo(tb testing.TB) {

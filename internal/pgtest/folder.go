@@ -73,6 +73,13 @@ func openFolder() (*folder, error) {
 	if theFolder != nil {
 		return theFolder, nil
 	}
+	f, err := newFolder(slices.Compact([]string{os.TempDir(), "/tmp", "/var/tmp"}))
+	theFolder = f
+	return f, err
+}
+
+// newFolder makes a folder in the first of the directories that the servers' user can reach, and starts its watchdog.
+func newFolder(in []string) (*folder, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
@@ -83,19 +90,21 @@ func openFolder() (*folder, error) {
 			return nil, err
 		}
 	}
-	for _, dir := range slices.Compact([]string{os.TempDir(), "/tmp", "/var/tmp"}) {
+	for _, dir := range in {
 		if f.reachable(dir) {
 			f.path, err = os.MkdirTemp(dir, "pgtest-")
 			break
 		}
 	}
-	if err != nil || f.path == "" {
-		return nil, fmt.Errorf("pgtest: no folder for temporary files that the servers' user can reach in TMPDIR, /tmp or /var/tmp: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("pgtest: no folder for temporary files: %w", err)
+	}
+	if f.path == "" {
+		return nil, fmt.Errorf("pgtest: the servers' user can't reach %s: choose a directory for temporary files that everybody may pass into", strings.Join(in, ", "))
 	}
 	if err := errors.Join(f.give(f.path), f.watch()); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(f.path))
 	}
-	theFolder = f
 	return f, nil
 }
 
@@ -106,10 +115,15 @@ func closeFolder() {
 	if theFolder == nil {
 		return
 	}
-	theFolder.lifeline.Close()
-	theFolder.watchdog.Wait()
-	os.RemoveAll(theFolder.path) // if only its parent's owner may
+	_ = theFolder.close()
 	theFolder = nil
+}
+
+// close lets the watchdog do its work.
+func (f *folder) close() error {
+	err := f.lifeline.Close()
+	_ = f.watchdog.Wait() // fails where only the parent's owner may remove the folder itself
+	return errors.Join(err, os.RemoveAll(f.path))
 }
 
 // unprivileged is who runs a server for root, from whom PostgreSQL refuses to be started.
@@ -279,6 +293,23 @@ var postgresBin = sync.OnceValues(func() (string, error) {
 	return "", errors.New("pgtest: PostgreSQL is not installed: there is no initdb and postgres in /usr/lib/postgresql/*/bin, " +
 		"pg_config's folder or PATH; on Debian, apt-get install postgresql-15")
 })
+
+// Program is the path of one of PostgreSQL's programs, of the servers' own version where there is one. The error says what to
+// install.
+func Program(name string) (string, error) {
+	bin, err := postgresBin()
+	if err != nil {
+		return "", err
+	}
+	if path := filepath.Join(bin, name); fileExists(path) {
+		return path, nil
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("pgtest: %s is not installed: it is neither in %s nor in PATH; most systems have it in postgresql-contrib, Debian in postgresql-15", name, bin)
+	}
+	return path, nil
+}
 
 func requirePostgres(tb testing.TB) {
 	tb.Helper()

@@ -260,6 +260,36 @@ func TestBouncerPoolsTransactions(t *testing.T) {
 	}
 }
 
+func TestOpenedClusterIsGoneWhenClosed(t *testing.T) {
+	t.Parallel()
+	pgtest.URL(t)                                // skips without PostgreSQL
+	dir, err := os.MkdirTemp("", "pgtest-open-") //nolint:usetesting // the servers' user must pass through it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	c, err := pgtest.Open(dir, pgtest.Options{Fsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, sqlErr := c.SQL(t.Context(), "show fsync")
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if sqlErr != nil || len(rows) != 1 || rows[0][0] != "on" {
+		t.Errorf("fsync is %v, %v, want on", rows, sqlErr)
+	}
+	if _, err := c.SQL(t.Context(), "select 1"); err == nil {
+		t.Error("the closed cluster answers")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v are left in the folder of the closed cluster", left, err)
+	}
+}
+
 // die is a test process that starts a server, says where, and never ends by itself.
 func die() {
 	testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "Die", F: func(t *testing.T) { //nolint:thelper // a test
