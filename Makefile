@@ -55,7 +55,7 @@ generate: ## remake everything generated
 generate-check: ## fail if make generate changes anything
 	@GO="$(GO)" sh tools/generated.sh
 
-bench: ## measure the server against a bare echo and print the table
+bench: ## measure the server against a bare echo, and against pgbench on PostgreSQL, and print the table
 	$(GO) run ./internal/bench
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)

@@ -12,14 +12,19 @@ import (
 	"time"
 )
 
+// work is what a leg does: a load on a server, or pgbench.
+type work interface {
+	run(ctx context.Context, w window) (result, error)
+}
+
 // leg is one row of the table.
 type leg struct {
 	name    string // echo, create, …
 	title   string
 	conns   int
-	make    func(ctx context.Context) (load, error) // prepares, unmeasured, what the leg sends
-	target  **process
-	profile bool // is profiled, where profiles are wanted
+	make    func(ctx context.Context) (work, error) // prepares, unmeasured, what the leg does
+	targets []**process                             // the nodes of the server; none: pgbench
+	profile bool                                    // is profiled, where profiles are wanted
 	samples []sample
 }
 
@@ -45,23 +50,26 @@ type bench struct {
 	lists     *process
 	large     seeded
 	small     seeded
+	pg        postgres
 	customers atomic.Int64
-	sessions  [][]byte // ids that exist, for GET
+	sessions  map[*process][][]byte // requests for sessions that exist
 }
+
+func on(target **process) []**process { return []**process{target} }
 
 // plan lists the legs in the order of a round: those to be compared stand together.
 func (b *bench) plan() []*leg {
 	echo := func(conns int) *leg {
-		return &leg{name: "echo", title: "(a) bare echo", conns: conns, target: &b.echo, make: b.loadEcho(conns)}
+		return &leg{name: "echo", title: "(a) bare echo", conns: conns, targets: on(&b.echo), make: b.loadEcho(conns)}
 	}
 	create := func(conns int) *leg {
-		return &leg{name: "create", title: "(b) POST /v1/sessions", conns: conns, target: &b.server, profile: conns == 64, make: b.loadCreate(&b.server, conns, newCustomers)}
+		return &leg{name: "create", title: "(b) POST /v1/sessions", conns: conns, targets: on(&b.server), profile: conns == 64, make: b.loadCreate(&b.server, conns, newCustomers)}
 	}
 	naive := func(conns int) *leg {
-		return &leg{name: "naive", title: "(c) the same, a commit each", conns: conns, target: &b.naive, make: b.loadCreate(&b.naive, conns, newCustomers)}
+		return &leg{name: "naive", title: "(c) the same, a commit each", conns: conns, targets: on(&b.naive), make: b.loadCreate(&b.naive, conns, newCustomers)}
 	}
 	list := func(name, title string, project *seeded, deep bool) *leg {
-		return &leg{name: name, title: title, conns: 16, target: &b.lists, profile: project == &b.large, make: b.loadList(project, deep)}
+		return &leg{name: name, title: title, conns: 16, targets: on(&b.lists), profile: project == &b.large, make: b.loadList(&b.lists, project, deep)}
 	}
 	few, many := rowsName(b.rows/100), rowsName(b.rows)
 	all := []*leg{
@@ -72,18 +80,18 @@ func (b *bench) plan() []*leg {
 		list("list-deep-small", "(f) list, deep cursor in "+few, &b.small, true),
 		list("list-deep-large", "(f) list, deep cursor in "+many, &b.large, true),
 		echo(64), create(64), naive(64),
-		{name: "known", title: "(b) POST, customer known", conns: 64, target: &b.server, make: b.loadCreate(&b.server, 64, knownCustomers)},
-		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, target: &b.server, profile: true, make: b.loadGet},
-		{name: "order", title: "(e) POST …/{id}/order", conns: 64, target: &b.server, profile: true, make: func(ctx context.Context) (load, error) { return b.loadOrder(ctx, b.server) }},
+		{name: "known", title: "(b) POST, customer known", conns: 64, targets: on(&b.server), make: b.loadCreate(&b.server, 64, knownCustomers)},
+		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server)},
+		{name: "order", title: "(e) POST …/{id}/order", conns: 64, targets: on(&b.server), profile: true, make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, b.server) }},
 		echo(256), create(256),
 	}
 	var legs []*leg
-	for _, l := range all {
+	for _, l := range append(all, b.planPostgres()...) {
 		if b.legs.MatchString(l.id()) {
 			legs = append(legs, l)
 		}
 	}
-	return legs
+	return installed(legs)
 }
 
 func rowsName(n int) string {
@@ -100,7 +108,9 @@ func rowsName(n int) string {
 func (b *bench) prepare(ctx context.Context, legs []*leg) error {
 	need := map[**process]bool{}
 	for _, l := range legs {
-		need[l.target] = true
+		for _, t := range l.targets {
+			need[t] = true
+		}
 	}
 	binary, err := build(ctx, b.dir)
 	if err != nil {
@@ -122,13 +132,15 @@ func (b *bench) prepare(ctx context.Context, legs []*leg) error {
 		}
 	}
 	if need[&b.lists] {
-		return b.prepareLists(ctx, binary)
+		if err := b.prepareLists(ctx, binary); err != nil {
+			return err
+		}
 	}
-	return nil
+	return b.preparePostgres(ctx, binary, legs)
 }
 
 func (b *bench) serve(ctx context.Context, binary, name string, env ...string) (*process, error) {
-	db, err := newDatabase(ctx, binary, filepath.Join(b.dir, name))
+	db, err := newDatabase(ctx, binary, "sqlite:"+filepath.Join(b.dir, name))
 	if err != nil {
 		return nil, err
 	}
@@ -145,31 +157,36 @@ func (b *bench) serve(ctx context.Context, binary, name string, env ...string) (
 
 func (b *bench) stop() error {
 	var errs []error
-	for _, p := range []*process{b.echo, b.server, b.naive, b.lists} {
+	for _, p := range []*process{b.echo, b.server, b.naive, b.lists, b.pg.server, b.pg.second} {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
+	}
+	if b.pg.cluster != nil {
+		errs = append(errs, b.pg.cluster.Close())
 	}
 	return errors.Join(errs...)
 }
 
 // measure runs a leg once.
 func (b *bench) measure(ctx context.Context, l *leg) error {
-	load, err := l.make(ctx)
+	work, err := l.make(ctx)
 	if err != nil {
 		return err
 	}
-	server, self := (*l.target).cmd.Process.Pid, os.Getpid()
-	forgetPeak(server)
-	began, before, mine, all := time.Now(), readUsage(server), readUsage(self), busy()
-	r, err := load.run(ctx, b.window())
+	self := os.Getpid()
+	for _, t := range l.targets {
+		forgetPeak((*t).cmd.Process.Pid)
+	}
+	began, before, mine, all := time.Now(), usageOf(l.targets), readUsage(self), busy()
+	r, err := work.run(ctx, b.window())
 	if err != nil {
 		return err
 	}
-	took, after := time.Since(began).Seconds(), readUsage(server)
+	took, after := time.Since(began).Seconds(), usageOf(l.targets)
 	s := sample{
 		result: r, memory: after, server: (after.cpu - before.cpu).Seconds() / took,
-		generator: (readUsage(self).cpu - mine.cpu).Seconds() / took,
+		generator: (readUsage(self).cpu - mine.cpu + r.cpu).Seconds() / took,
 	}
 	s.cost = 1e6 * s.server / r.rate
 	s.others = max(0, (busy()-all).Seconds()/took-s.server-s.generator)
@@ -215,14 +232,14 @@ func (b *bench) creates(key string, among int64) func(int) func() []byte {
 	}
 }
 
-func (b *bench) loadEcho(conns int) func(context.Context) (load, error) {
-	return func(context.Context) (load, error) {
+func (b *bench) loadEcho(conns int) func(context.Context) (work, error) {
+	return func(context.Context) (work, error) {
 		return load{addr: b.echo.addr, conns: conns, want: 201, source: b.creates("sk_test_6pcf0hy4rfk9ebwpbvge8g5h47q0fx7vqxsm4w83", newCustomers)}, nil
 	}
 }
 
-func (b *bench) loadCreate(target **process, conns int, among int64) func(context.Context) (load, error) {
-	return func(context.Context) (load, error) {
+func (b *bench) loadCreate(target **process, conns int, among int64) func(context.Context) (work, error) {
+	return func(context.Context) (work, error) {
 		p := *target
 		return load{addr: p.addr, conns: conns, want: 201, source: b.creates(p.project.SecretKey, among)}, nil
 	}
@@ -264,32 +281,39 @@ func member(body []byte, name string) []byte {
 	return bytes.Clone(value)
 }
 
-func (b *bench) loadGet(ctx context.Context) (load, error) {
-	if b.sessions == nil {
-		all, err := b.createMany(ctx, b.server, window{measure: 500 * time.Millisecond})
-		if err != nil {
-			return load{}, err
+func (b *bench) loadGet(target **process) func(context.Context) (work, error) {
+	return func(ctx context.Context) (work, error) {
+		p := *target
+		if b.sessions[p] == nil {
+			all, err := b.createMany(ctx, p, window{measure: 500 * time.Millisecond})
+			if err != nil {
+				return nil, err
+			}
+			if b.sessions == nil {
+				b.sessions = map[*process][][]byte{}
+			}
+			for _, c := range all {
+				b.sessions[p] = append(b.sessions[p], request("GET", "/v1/sessions/"+string(c.id), p.project.SecretKey, ""))
+			}
 		}
-		for _, c := range all {
-			b.sessions = append(b.sessions, request("GET", "/v1/sessions/"+string(c.id), b.server.project.SecretKey, ""))
-		}
+		requests := b.sessions[p]
+		return load{addr: p.addr, conns: 64, want: 200, source: func(conn int) func() []byte {
+			i := conn * len(requests) / 64
+			return func() []byte {
+				i = (i + 1) % len(requests)
+				return requests[i]
+			}
+		}}, nil
 	}
-	return load{addr: b.server.addr, conns: 64, want: 200, source: func(conn int) func() []byte {
-		i := conn * len(b.sessions) / 64
-		return func() []byte {
-			i = (i + 1) % len(b.sessions)
-			return b.sessions[i]
-		}
-	}}, nil
 }
 
 // loadOrder first creates sessions for as long as the leg runs. An order is two writes where a session is one, so they
 // suffice; should they not, the leg ends early, and its rate is over the time it took.
-func (b *bench) loadOrder(ctx context.Context, p *process) (load, error) {
+func (b *bench) loadOrder(ctx context.Context, p *process) (work, error) {
 	w := b.window()
 	all, err := b.createMany(ctx, p, window{measure: w.warm + w.measure})
 	if err != nil {
-		return load{}, err
+		return nil, err
 	}
 	var next atomic.Int64
 	first := all[0]

@@ -28,7 +28,7 @@ const pageSize = 25
 
 // prepareLists fills a database of its own, starts a server on it and finds the deep cursors.
 func (b *bench) prepareLists(ctx context.Context, binary string) error {
-	db, err := newDatabase(ctx, binary, filepath.Join(b.dir, "lists.db"))
+	db, err := newDatabase(ctx, binary, "sqlite:"+filepath.Join(b.dir, "lists.db"))
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (b *bench) prepareLists(ctx context.Context, binary string) error {
 			return err
 		}
 	}
-	if err := seed(ctx, db.url(), &b.small, &b.large); err != nil {
+	if err := seed(ctx, db.url, &b.small, &b.large); err != nil {
 		return fmt.Errorf("seeding: %w", err)
 	}
 	if b.lists, err = db.serve(b.cpuprofile != ""); err != nil {
@@ -141,14 +141,14 @@ func (b *bench) deepCursor(ctx context.Context, s *seeded) (string, error) {
 	return list.Pagination.NextCursor, nil
 }
 
-func (b *bench) loadList(s *seeded, deep bool) func(context.Context) (load, error) {
-	return func(context.Context) (load, error) {
+func (b *bench) loadList(target **process, s *seeded, deep bool) func(context.Context) (work, error) {
+	return func(context.Context) (work, error) {
 		path := "/v1/sessions"
 		if deep {
 			path += "?cursor=" + url.QueryEscape(s.cursor)
 		}
 		r := request("GET", path, s.project.SecretKey, "")
-		return load{addr: b.lists.addr, conns: 16, want: 200, source: func(int) func() []byte {
+		return load{addr: (*target).addr, conns: 16, want: 200, source: func(int) func() []byte {
 			return func() []byte { return r }
 		}}, nil
 	}

@@ -17,6 +17,7 @@ import (
 // request: one write, one read, two looks at the clock.
 type load struct {
 	addr  string
+	other string // address of a second node, to which every other connection is made; empty: none
 	conns int
 	want  int // status
 	// source gives a connection its requests, in bytes that stay valid until the next; nil: there are no more.
@@ -96,7 +97,7 @@ func parseHead(head []byte) (status, length int, err error) {
 type result struct {
 	rate     float64 // answers a second
 	p50, p99 time.Duration
-	n        int
+	cpu      time.Duration // of a load generator that is a process of its own
 }
 
 // run opens the connections, keeps each busy through the window, and closes them.
@@ -141,7 +142,7 @@ func (l load) run(ctx context.Context, w window) (result, error) {
 	at := func(percent int) time.Duration { return time.Duration(all[(len(all)-1)*percent/100]) }
 	// A source that ran dry ended the window early.
 	elapsed := min(w.measure, max(last.Sub(begin), time.Millisecond))
-	return result{float64(len(all)) / elapsed.Seconds(), at(50), at(99), len(all)}, nil
+	return result{rate: float64(len(all)) / elapsed.Seconds(), p50: at(50), p99: at(99)}, nil
 }
 
 // perSecond is more than one machine of today answers; it sizes what is allocated before the clock runs.
@@ -151,8 +152,12 @@ func (l load) dial(ctx context.Context, w window) ([]*client, error) {
 	var clients []*client
 	var d net.Dialer
 	room := int(w.measure.Seconds()*perSecond)/l.conns + 1000
-	for range l.conns {
-		conn, err := d.DialContext(ctx, "tcp", l.addr)
+	for i := range l.conns {
+		addr := l.addr
+		if l.other != "" && i%2 == 1 {
+			addr = l.other
+		}
+		conn, err := d.DialContext(ctx, "tcp", addr)
 		if err != nil {
 			return clients, err
 		}

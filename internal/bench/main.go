@@ -1,9 +1,10 @@
-// Command bench measures the real server against a bare echo, on loopback, and prints one table.
+// Command bench measures the real server against a bare echo, and on PostgreSQL against pgbench, on loopback, and prints one
+// table.
 //
-// It builds cmd/sliproad, runs it as child processes on databases of its own in a temporary directory, and loads it
-// from this process. It is not a test: it has an opinion on no number. Invariant: echo and server get the same requests
-// from the same load generator in the same run, in turns, so that what the machine does besides hits both; and an
-// answer with an unexpected status ends the run.
+// It builds cmd/sliproad, runs it as child processes on databases of its own, a PostgreSQL cluster among them, in a
+// temporary directory, and loads it from this process. It is not a test: it has an opinion on no number. Invariant: echo and server get the same requests
+// from the same load generator in the same run, in turns, so that what the machine does besides hits both; so do pgbench
+// and a server on PostgreSQL with the same rows in the same cluster; and an answer with an unexpected status ends the run.
 package main
 
 import (
@@ -77,7 +78,8 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "1 measured second and 0.3 before it, whatever -seconds and -warmup say")
 	f.IntVar(&o.rows, "rows", 1_000_000, "sessions of the large project that is listed; the small one has a hundredth")
 	f.StringVar(&o.dir, "dir", "", "`directory` for the databases, whose file system is measured; default: the temporary one")
-	f.StringVar(&legs, "legs", "", "only the legs whose name matches this `regexp`, such as 'echo@64|create@64'; names: echo, create, known, naive, get, order, list, each with @CONNECTIONS, and webhooks")
+	f.StringVar(&legs, "legs", "", "only the legs whose name begins as this `regexp` says, such as 'echo@64|create@64'; names: echo, create, known, naive, get, order, list, "+
+		"pg-create, pg-known, pg-nodes, pg-get, pg-order, pg-list, pgbench-create, pgbench-totals, pgbench-get, each with @CONNECTIONS, and webhooks")
 	f.StringVar(&o.cpuprofile, "cpuprofile", "", "after the measured rounds, run create, get, order and list once more and keep the server's CPU profiles in this `directory`")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -89,7 +91,7 @@ func parse(args []string) (options, error) {
 		return o, errors.New("want no arguments, -seconds and -warmup up to 600, -rounds from 1 to 100, -rows from 1000; see -h")
 	}
 	var err error
-	o.legs, err = regexp.Compile(legs)
+	o.legs, err = regexp.Compile("^(?:" + legs + ")")
 	return o, err
 }
 
@@ -123,7 +125,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 				return fmt.Errorf("%s: %w", l.id(), err)
 			}
 			last := l.samples[len(l.samples)-1]
-			fmt.Fprintf(os.Stderr, "round %d of %d  %-14s %8.0f/s\n", round+1, o.rounds, l.id(), last.rate)
+			fmt.Fprintf(os.Stderr, "round %d of %d  %-17s %8.0f/s\n", round+1, o.rounds, l.id(), last.rate)
 		}
 	}
 	m.took = time.Since(began)

@@ -104,31 +104,29 @@ func startEcho() (*process, error) {
 // database is a database of one server and the settings of all commands on it.
 type database struct {
 	binary string
-	path   string
+	url    string
 	env    []string
 }
 
-// newDatabase makes an empty database with the schema.
-func newDatabase(ctx context.Context, binary, path string) (*database, error) {
+// newDatabase gives the empty database the schema.
+func newDatabase(ctx context.Context, binary, url string) (*database, error) {
 	var key [32]byte
 	if _, err := rand.Read(key[:]); err != nil {
 		return nil, err
 	}
-	d := &database{binary: binary, path: path}
+	d := &database{binary: binary, url: url}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "SLIPROAD_") {
 			d.env = append(d.env, v)
 		}
 	}
 	d.env = append(
-		d.env, "SLIPROAD_DATABASE_URL="+d.url(), "SLIPROAD_MASTER_KEY="+base64.StdEncoding.EncodeToString(key[:]),
+		d.env, "SLIPROAD_DATABASE_URL="+url, "SLIPROAD_MASTER_KEY="+base64.StdEncoding.EncodeToString(key[:]),
 		"SLIPROAD_ADDR=127.0.0.1:0", "SLIPROAD_RATE_LIMIT=0", "SLIPROAD_PUBLIC_RATE_LIMIT=0", "SLIPROAD_LOG_LEVEL=error",
 	)
 	_, err := d.command(ctx, "migrate", "up")
 	return d, err
 }
-
-func (d *database) url() string { return "sqlite:" + d.path }
 
 func (d *database) command(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, d.binary, args...)
@@ -211,6 +209,19 @@ func readUsage(pid int) usage {
 		}
 	}
 	return u
+}
+
+// usageOf is that of processes together.
+func usageOf(targets []**process) usage {
+	var sum usage
+	for _, t := range targets {
+		u := readUsage((*t).cmd.Process.Pid)
+		sum.cpu += u.cpu
+		sum.rss += u.rss
+		sum.peak += u.peak
+		sum.anon += u.anon
+	}
+	return sum
 }
 
 // forgetPeak lets VmHWM begin anew, where the kernel permits it.

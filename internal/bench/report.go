@@ -117,31 +117,51 @@ func report(out io.Writer, m machine, o options, legs []*leg) error {
 		}
 		return fmt.Sprintf("%.2f", ratio(l, other))
 	}
-	table := [][]string{{"what", "conns", "requests/s", "±%", "p50 ms", "p99 ms", "× echo", "× naive", "RSS MiB", "peak", "anon", "CPU µs", "server", "load", "others"}}
+	table := [][]string{{"what", "conns", "requests/s", "±%", "p50 ms", "p99 ms", "× echo", "× naive", "× pgbench", "RSS MiB", "peak", "anon", "CPU µs", "server", "load", "others"}}
 	ordered := slices.Clone(legs)
 	slices.SortStableFunc(ordered, func(x, y *leg) int { return cmp.Compare(x.title[:3], y.title[:3]) })
 	for _, l := range ordered {
-		naive := "–"
+		naive, pgbench := "–", "–"
 		if l.name == "create" || l.name == "known" {
 			naive = against(l, "naive")
 		}
-		table = append(table, []string{
+		if baseline, ok := pgbenchOf[l.name]; ok {
+			pgbench = against(l, baseline)
+		}
+		table = append(table, append([]string{
 			l.title, strconv.Itoa(l.conns), fmt.Sprintf("%.0f", l.rate()), fmt.Sprintf("%.0f", l.spread()/2),
 			fmt.Sprintf("%.2f", ms(of(l, func(s sample) time.Duration { return s.p50 }))),
 			fmt.Sprintf("%.2f", ms(of(l, func(s sample) time.Duration { return s.p99 }))),
-			against(l, "echo"), naive,
-			mib(of(l, func(s sample) int64 { return s.memory.rss })), mib(of(l, func(s sample) int64 { return s.memory.peak })),
-			mib(of(l, func(s sample) int64 { return s.memory.anon })),
-			fmt.Sprintf("%.0f", of(l, func(s sample) float64 { return s.cost })),
-			fmt.Sprintf("%.2f", of(l, func(s sample) float64 { return s.server })),
-			fmt.Sprintf("%.2f", of(l, func(s sample) float64 { return s.generator })),
-			fmt.Sprintf("%.2f", of(l, func(s sample) float64 { return s.others })),
-		})
+			against(l, "echo"), naive, pgbench,
+		}, l.resources()...))
 	}
 	writeTable(&b, table)
 	aims(&b, byID)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// pgbenchOf says with which of pgbench's legs a leg on PostgreSQL is compared.
+var pgbenchOf = map[string]string{
+	"pg-create": "pgbench-create", "pg-known": "pgbench-create", "pg-nodes": "pgbench-create", "pgbench-totals": "pgbench-create",
+	"pg-get": "pgbench-get",
+}
+
+// resources are the row's last columns. pgbench is the load alone: what it asks for is done by PostgreSQL.
+func (l *leg) resources() []string {
+	server := []string{"–", "–", "–", "–", "–"}
+	if len(l.targets) > 0 {
+		server = []string{
+			mib(of(l, func(s sample) int64 { return s.memory.rss })), mib(of(l, func(s sample) int64 { return s.memory.peak })),
+			mib(of(l, func(s sample) int64 { return s.memory.anon })),
+			fmt.Sprintf("%.0f", of(l, func(s sample) float64 { return s.cost })),
+			fmt.Sprintf("%.2f", of(l, func(s sample) float64 { return s.server })),
+		}
+	}
+	return append(
+		server, fmt.Sprintf("%.2f", of(l, func(s sample) float64 { return s.generator })),
+		fmt.Sprintf("%.2f", of(l, func(s sample) float64 { return s.others })),
+	)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -191,7 +211,7 @@ func aims(b *strings.Builder, byID map[string]*leg) {
 	for _, aim := range []struct {
 		what, against string
 		least         float64
-	}{{"create", "echo", 0.35}, {"create", "naive", 6}, {"get", "echo", 0.6}} {
+	}{{"create", "echo", 0.35}, {"create", "naive", 6}, {"get", "echo", 0.6}, {"pg-create", "pgbench-create", 1}, {"pg-get", "pgbench-get", 0.5}} {
 		l, other := byID[aim.what+"@64"], byID[aim.against+"@64"]
 		if l == nil || other == nil {
 			continue
@@ -216,15 +236,15 @@ func (b *bench) profile(ctx context.Context, legs []*leg) error {
 		if !l.profile {
 			continue
 		}
-		load, err := l.make(ctx)
+		work, err := l.make(ctx)
 		if err != nil {
 			return err
 		}
 		file := filepath.Join(b.cpuprofile, l.name+".pprof")
 		failed := make(chan error, 1)
-		go func() { failed <- fetchProfile(ctx, (*l.target).metrics, max(1, int(b.seconds)), file) }()
+		go func() { failed <- fetchProfile(ctx, (*l.targets[0]).metrics, max(1, int(b.seconds)), file) }()
 		w := b.window()
-		_, err = load.run(ctx, window{0, w.warm + max(w.measure, time.Second)})
+		_, err = work.run(ctx, window{0, w.warm + max(w.measure, time.Second)})
 		if err := cmp.Or(err, <-failed); err != nil {
 			return fmt.Errorf("profile of %s: %w", l.id(), err)
 		}
