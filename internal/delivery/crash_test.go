@@ -86,7 +86,7 @@ func TestConnectionIsChecked(t *testing.T) {
 	logged(t, c, event, r.ID, tried)
 	key := s.SecretKey
 	r.gate.up.Store(true)
-	s.Restart(sliproadtest.Serve(), sliproadtest.Env("SLIPROAD_MASTER_KEY="+masterKey(t, s)))
+	s.Restart(sliproadtest.Serve(), sliproadtest.Env("SLIPROAD_MASTER_KEY="+s.MasterKey()))
 	c = s.Client(key)
 	d := logged(t, c, event, r.ID, func(d api.DeliveryAttributes) bool { return len(d.Attempts) > 1 })
 	if a := d.Attempts[1]; a.StatusCode != nil || a.Error == nil {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(sliproadtest.Main(m, nil))
 }
 
 const awaitMost = 12 * time.Second // the first retry comes after 5 s, and the machine may be busy
@@ -151,14 +150,4 @@ func refused(t *testing.T, a sliproadtest.Answer, status int, code string, field
 		return false
 	}
 	return true
-}
-
-// masterKey is that of the development server.
-func masterKey(t *testing.T, s *sliproadtest.Server) string {
-	t.Helper()
-	var keys struct{ MasterKey string }
-	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(s.Dir, "dev.json")))(t), &keys); err != nil {
-		t.Fatal(err)
-	}
-	return keys.MasterKey
 }

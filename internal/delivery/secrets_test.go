@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +37,7 @@ func TestSecretsAtRest(t *testing.T) {
 	known[own] = "given"
 	failing := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusTeapot) })
 	failing.subscribeWith(t, c, api.CreateWebhookRequest{Events: []string{"*"}, Secret: own})
-	refused(t, c.Post(t, "/v1/webhooks", api.CreateWebhookRequest{URL: "http://10.0.0.1/", Events: []string{"*"}, Secret: "refused-with-the-body"}, "Idempotency-Key", "x"), 400, api.CodeValidation, "url")
+	refused(t, c.Post(t, "/v1/webhooks", api.CreateWebhookRequest{URL: "ftp://10.0.0.1/", Events: []string{"*"}, Secret: "refused-with-the-body"}, "Idempotency-Key", "x"), 400, api.CodeValidation, "url")
 	known["refused-with-the-body"] = "refused"
 	c.Post(t, "/v1/webhooks", []byte(`{"secret":"broken-with-the-body`))
 	known["broken-with-the-body"] = "broken"
@@ -57,16 +55,9 @@ func TestSecretsAtRest(t *testing.T) {
 	}
 	logged(t, c, event, r.ID, delivered)
 	search := func(when string) {
-		places := map[string][]byte{"the log": []byte(s.Log())}
-		if err := filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				places[d.Name()], err = os.ReadFile(path)
-			}
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Contains(append(places["sliproad.db"], places["sliproad.db-wal"]...), []byte(r.ID)) || !strings.Contains(s.Log(), "op=createWebhook") {
+		places := s.AtRest(t)
+		places["the log"] = []byte(s.Log())
+		if !bytes.Contains(slices.Concat(places["sliproad.db"], places["sliproad.db-wal"], places["webhooks"]), []byte(r.ID)) || !strings.Contains(s.Log(), "op=createWebhook") {
 			t.Errorf("%s: the search would find nothing", when)
 		}
 		for name, text := range places {
