@@ -120,20 +120,21 @@ func (s session) await(t *testing.T, status string) obj {
 	}
 }
 
-var (
-	expiredOnce sync.Once
-	expiredOne  session
-)
-
 // expired is one session, with a locked sourceAmount, that ran out of time.
 // Nothing can change it any more, so the cases share it.
-func expired(t *testing.T) session {
-	t.Helper()
-	expiredOnce.Do(func() {
-		expiredOne = dev.session(t, obj{"expiresInSeconds": 1, "sourceAmount": "100"})
-	})
-	expiredOne.await(t, "expired")
-	return expiredOne
+var expired func(*testing.T) session
+
+func expireOne() func(*testing.T) session {
+	var once sync.Once
+	var one session
+	return func(t *testing.T) session {
+		t.Helper()
+		once.Do(func() {
+			one = dev.session(t, obj{"expiresInSeconds": 1, "sourceAmount": "100"})
+		})
+		one.await(t, "expired")
+		return one
+	}
 }
 
 // cancelled is a session of its own, cancelled through the API.

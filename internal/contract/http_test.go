@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sliproad/sliproad/internal/sliproadtest"
 )
 
 type obj = map[string]any
@@ -41,8 +43,23 @@ type answer struct {
 
 var web = &http.Client{
 	Timeout:       20 * time.Second,
-	Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
+	Transport:     transport{&http.Transport{MaxIdleConnsPerHost: 64}, &http.Transport{DisableKeepAlives: true}},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// transport makes a connection for each request where there are nodes, so that the balancer leads it to the next one.
+type transport struct{ kept, each http.RoundTripper }
+
+func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if sliproadtest.OnPostgres() {
+		return tr.each.RoundTrip(r)
+	}
+	return tr.kept.RoundTrip(r)
+}
+
+// CloseIdleConnections is what the client asks for by that name.
+func (tr transport) CloseIdleConnections() {
+	(&http.Client{Transport: tr.kept}).CloseIdleConnections()
 }
 
 // do sends one request. body is nil, raw (string, []byte, io.Reader) or

@@ -195,27 +195,16 @@ func TestIdempotencyKey(t *testing.T) {
 // TestRestart: §1 it holds across restarts, and so does all that was answered.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	srv, err := start(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	srv := launch(t)
 	key, body := fresh("key"), obj{"externalCustomerId": fresh("cust")}
 	first := srv.create(t, body, "Idempotency-Key", key)
 	s := asSession(t, srv.project, first)
 	paid, order := srv.ordered(t, nil)
 	before := srv.project
-	if err := srv.stop(); err != nil {
-		t.Fatal(err)
-	}
-	if srv, err = start(dir, nil); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { // the cases are parallel, so a defer would come too early
-		if err := srv.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	web.CloseIdleConnections()
+	srv.Stop()
+	srv.Restart()
+	srv.project = srv.announced(t)
 	s.project, paid.project = srv.project, srv.project
 	if srv.ID != before.ID || srv.SK != before.SK || srv.PK != before.PK {
 		t.Fatal("a later start from the same data has other keys")

@@ -420,15 +420,7 @@ func TestPublicBrowsers(t *testing.T) {
 // TestPublicRateLimit: §1 on keyless routes, per client address.
 func TestPublicRateLimit(t *testing.T) {
 	t.Parallel()
-	srv, err := start(t.TempDir(), []string{"SLIPROAD_TRUSTED_PROXIES=127.0.0.0/8"}, "--public-rate-limit", "1", "--public-rate-burst", "3")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := srv.stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	srv := launch(t, "SLIPROAD_TRUSTED_PROXIES=127.0.0.0/8", "SLIPROAD_PUBLIC_RATE_LIMIT=1", "SLIPROAD_PUBLIC_RATE_BURST=3")
 	for i, path := range []string{supportedRoute, quotesRoute, transactionRoute("ord_none")} {
 		t.Run("§6 limited by address: "+path, func(t *testing.T) {
 			t.Parallel()

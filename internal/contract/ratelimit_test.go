@@ -10,29 +10,31 @@ import (
 // launchLimited starts a server with a bucket of five and five tokens a second.
 func launchLimited(t *testing.T) *server {
 	t.Helper()
-	return launch(t, "--rate-limit", "5", "--rate-burst", "5", "--public-rate-limit", "1000", "--public-rate-burst", "1000")
+	return launch(t, "SLIPROAD_RATE_LIMIT=5", "SLIPROAD_RATE_BURST=5", "SLIPROAD_PUBLIC_RATE_LIMIT=1000", "SLIPROAD_PUBLIC_RATE_BURST=1000")
 }
 
 // tenant is a new project, so that a case has keys, and buckets, of its own.
 func (s *server) tenant(t *testing.T) project {
 	t.Helper()
-	p, err := s.newProject(fresh("rate"), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return s.newProject(t, fresh("rate"), "test")
 }
 
-// drain sends requests until one is refused and gives that answer.
-func drain(t *testing.T, p project, key string) answer {
+// drain sends requests until every node has refused one in a row, and gives the last of these answers. Each node has its own
+// bucket, so that a key has as many as there are nodes.
+func (s *server) drain(t *testing.T, p project, key string) answer {
 	t.Helper()
 	begun := time.Now()
-	for sent := 0; sent <= 500; sent++ {
+	sent := 0
+	for refused := 0; sent <= 500; {
 		a := p.get(t, "/v1/sessions/sess_none", key)
 		if a.status != 429 {
+			sent, refused = sent+1, 0
 			continue
 		}
-		if most := 6 + int(5*time.Since(begun).Seconds()); sent > most {
+		if refused++; refused < s.Nodes() {
+			continue
+		}
+		if most := s.Nodes() * (6 + int(5*time.Since(begun).Seconds())); sent > most {
 			t.Errorf("%d requests passed, want at most %d", sent, most)
 		}
 		return a
@@ -48,7 +50,7 @@ func TestRateLimits(t *testing.T) {
 	t.Run("§1 429 RATE_LIMIT_EXCEEDED with Retry-After", func(t *testing.T) {
 		t.Parallel()
 		p := srv.tenant(t)
-		a := drain(t, p, p.SK)
+		a := srv.drain(t, p, p.SK)
 		a.bad(t, 429, "RATE_LIMIT_EXCEEDED", "")
 		if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 1 {
 			t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
@@ -69,7 +71,7 @@ func TestRateLimits(t *testing.T) {
 	t.Run("§1 per key", func(t *testing.T) {
 		t.Parallel()
 		p, q := srv.tenant(t), srv.tenant(t)
-		drain(t, p, p.SK)
+		srv.drain(t, p, p.SK)
 		p.get(t, "/v1/sessions/sess_none", p.PK).bad(t, 404, "NOT_FOUND", "")
 		q.get(t, "/v1/sessions", q.SK).ok(t, 200)
 	})
@@ -88,7 +90,7 @@ func TestRateLimitOrder(t *testing.T) {
 		t.Parallel()
 		p := srv.tenant(t)
 		for range 3 { // a token may come back between two requests
-			drain(t, p, p.PK)
+			srv.drain(t, p, p.PK)
 			if a := p.post(t, "/v1/sessions", p.PK, "{"); a.status == 429 {
 				return
 			}
@@ -99,7 +101,7 @@ func TestRateLimitOrder(t *testing.T) {
 		t.Parallel()
 		p := srv.tenant(t)
 		key, body, refused := fresh("key"), obj{"externalCustomerId": "rate"}, 0
-		drain(t, p, p.SK)
+		srv.drain(t, p, p.SK)
 		tick := time.NewTicker(40 * time.Millisecond)
 		defer tick.Stop()
 		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); <-tick.C {

@@ -57,7 +57,7 @@ func TestSecretsAtRest(t *testing.T) {
 	search := func(when string) {
 		places := s.AtRest(t)
 		places["the log"] = []byte(s.Log())
-		if !bytes.Contains(slices.Concat(places["sliproad.db"], places["sliproad.db-wal"], places["webhooks"]), []byte(r.ID)) || !strings.Contains(s.Log(), "op=createWebhook") {
+		if !bytes.Contains(slices.Concat(places["sliproad.db"], places["sliproad.db-wal"], places["webhooks"]), []byte(r.ID)) || !strings.Contains(s.Log(), "createWebhook") {
 			t.Errorf("%s: the search would find nothing", when)
 		}
 		for name, text := range places {
