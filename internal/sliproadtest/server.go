@@ -97,7 +97,7 @@ func Start(tb testing.TB, opts ...Option) *Server {
 // Try is Start where the server may well refuse.
 func Try(tb testing.TB, opts ...Option) (*Server, error) {
 	tb.Helper()
-	s := &Server{tb: tb, set: settings{postgres: onPostgres, nodes: nodesOfSuite}}
+	s := &Server{tb: tb, set: settings{postgres: OnPostgres(), nodes: nodesOfSuite}}
 	for _, o := range opts {
 		o(&s.set)
 	}

@@ -1,7 +1,6 @@
 package sliproadtest
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -14,16 +13,13 @@ import (
 // nodesOfSuite is how many nodes a suite has on PostgreSQL.
 const nodesOfSuite = 2
 
-// onPostgres has Start run nodes on PostgreSQL. Main sets it while no test runs.
-var onPostgres bool
-
 // OnPostgres tells whether the tests are run on PostgreSQL.
-func OnPostgres() bool { return onPostgres }
+func OnPostgres() bool { return pgtest.Second() }
 
 // OnlySQLite skips the test on PostgreSQL; why says what it is about that only one process on a file has.
 func OnlySQLite(tb testing.TB, why string) {
 	tb.Helper()
-	if onPostgres {
+	if OnPostgres() {
 		tb.Skip("SQLite only: " + why)
 	}
 }
@@ -32,18 +28,7 @@ func OnlySQLite(tb testing.TB, why string) {
 // where that is missing, it is skipped or fails, as pgtest says. Before each run it calls prepare, unless that is nil, to start
 // what the tests share; the run's end cleans it up. It returns the exit code.
 func Main(m *testing.M, prepare func(tb testing.TB)) int {
-	flag.Parse()
-	if flag.Lookup("test.list").Value.String() != "" {
-		return m.Run()
-	}
-	code := runSuite(m, prepare)
-	onPostgres = true
-	defer pgtest.Stop()
-	if again := runSuite(m, prepare); again != 0 {
-		fmt.Fprintln(os.Stderr, "that was on PostgreSQL, with two nodes")
-		code = again
-	}
-	return code
+	return pgtest.Twice(func() int { return runSuite(m, prepare) })
 }
 
 func runSuite(m *testing.M, prepare func(tb testing.TB)) (code int) {
@@ -53,7 +38,6 @@ func runSuite(m *testing.M, prepare func(tb testing.TB)) (code int) {
 	tb := &suiteTB{}
 	if prepared := tb.run(func() { prepare(tb) }); prepared {
 		code = m.Run()
-		tb.failed = tb.failed || code != 0 // so that the servers' logs are shown
 	}
 	tb.run(tb.cleanUp)
 	if tb.failed {
