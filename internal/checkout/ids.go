@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Ids are distinct types, so that one can't be given for another.
@@ -25,6 +26,10 @@ type (
 	// KeyID is "key_" and 37 characters; it names an API key and is not secret.
 	KeyID string
 )
+
+// Storable tells whether every engine can keep the text: PostgreSQL takes neither a zero byte nor what is not UTF-8. Nothing
+// that is kept has a name that isn't storable, so that a request for one has an answer before the database is asked.
+func Storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
 
 // crockford is base32 in ASCII order, so that encoded ids sort as their bytes do.
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -37,7 +37,7 @@ func ParseCursor(s string) (Cursor, bool) {
 		return Cursor{}, false
 	}
 	id, at, ok := strings.Cut(string(raw), ".")
-	if !ok || id == "" {
+	if !ok || id == "" || !Storable(id) {
 		return Cursor{}, false
 	}
 	created, err := time.Parse(time.RFC3339Nano, at)

@@ -292,7 +292,7 @@ func checkText(p *Problems, field, value string, maxChars int) {
 		p.Add(field, "must not be empty")
 	case n > maxChars:
 		p.Add(field, "must have at most 255 characters")
-	case strings.ContainsRune(value, 0):
+	case !Storable(value):
 		p.Add(field, "must not contain a NUL character")
 	}
 }

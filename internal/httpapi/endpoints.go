@@ -68,8 +68,17 @@ func (e *endpoint) maxBody() int64 {
 	return checkout.MaxBodyBytes
 }
 
-func (x *exchange) sessionID() checkout.SessionID { return checkout.SessionID(x.r.PathValue("id")) }
-func (x *exchange) orderID() checkout.OrderID     { return checkout.OrderID(x.r.PathValue("id")) }
+func (x *exchange) sessionID() checkout.SessionID { return checkout.SessionID(x.inPath("id")) }
+func (x *exchange) orderID() checkout.OrderID     { return checkout.OrderID(x.inPath("id")) }
+
+// inPath is a part of the path that names something; empty, which names nothing, where nothing can have such a name.
+func (x *exchange) inPath(part string) string {
+	name := x.r.PathValue(part)
+	if !checkout.Storable(name) {
+		return ""
+	}
+	return name
+}
 
 func createSession(s *Server, x *exchange) (int, any, error) {
 	in := &checkout.CreateSession{}
@@ -184,8 +193,8 @@ func simulateOrder(s *Server, x *exchange) (int, any, error) {
 
 func receiveNotification(s *Server, x *exchange) (int, any, error) {
 	// Once it is read, it is applied, even if the gateway hangs up.
-	err := s.App.ReceiveNotification(detached(x.r.Context()), x.r.PathValue("gatewayId"), gateway.Notification{
-		ProjectID: checkout.ProjectID(x.r.PathValue("projectId")), Header: x.r.Header, Path: x.r.URL.Path, Body: x.raw,
+	err := s.App.ReceiveNotification(detached(x.r.Context()), x.inPath("gatewayId"), gateway.Notification{
+		ProjectID: checkout.ProjectID(x.inPath("projectId")), Header: x.r.Header, Path: x.r.URL.Path, Body: x.raw,
 	})
 	if err != nil {
 		return 0, nil, err

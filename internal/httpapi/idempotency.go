@@ -16,8 +16,8 @@ func (s *Server) idempotent(ctx context.Context, x *exchange, run func() (int, a
 	if key == "" || x.r.Method != http.MethodPost {
 		return run()
 	}
-	if utf8.RuneCountInString(key) > checkout.MaxIdempotencyChars || !utf8.ValidString(key) {
-		return 0, nil, checkout.FailField(checkout.CodeValidation, "Idempotency-Key", "must have at most 255 characters")
+	if utf8.RuneCountInString(key) > checkout.MaxIdempotencyChars || !checkout.Storable(key) {
+		return 0, nil, checkout.FailField(checkout.CodeValidation, "Idempotency-Key", "must have at most 255 characters, in UTF-8")
 	}
 	rec, replay, err := s.App.BeginIdempotent(ctx, x.call, key, fingerprint(x))
 	if err != nil {

@@ -59,7 +59,7 @@ func getQuotes(s *Server, x *exchange) (int, any, error) {
 
 func getTransaction(s *Server, x *exchange) (int, any, error) {
 	in := publicQuery(openToAll(x))
-	row, err := s.App.GetTransaction(x.r.Context(), x.call, checkout.OrderID(x.r.PathValue("orderId")), &in)
+	row, err := s.App.GetTransaction(x.r.Context(), x.call, checkout.OrderID(x.inPath("orderId")), &in)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -83,6 +83,9 @@ func (q *query) text(name string) string {
 	if q.values.Has(name) && (value == "" || len(value) > 4*checkout.MaxExternalIDChars) {
 		q.Add(name, "must have 1 to 255 characters")
 	}
+	if !checkout.Storable(value) {
+		q.Add(name, "must be UTF-8 without a NUL character")
+	}
 	return value
 }
 

@@ -25,8 +25,8 @@ var webhookEndpoints = []endpoint{
 	{op: "resendEvent", method: http.MethodPost, path: "/v1/events/{id}/resend", auth: authSecret, bodyOptional: true, handle: resendEvent},
 }
 
-func (x *exchange) webhookID() checkout.WebhookID { return checkout.WebhookID(x.r.PathValue("id")) }
-func (x *exchange) eventID() checkout.EventID     { return checkout.EventID(x.r.PathValue("id")) }
+func (x *exchange) webhookID() checkout.WebhookID { return checkout.WebhookID(x.inPath("id")) }
+func (x *exchange) eventID() checkout.EventID     { return checkout.EventID(x.inPath("id")) }
 
 func webhookInput(x *exchange) *checkout.WebhookInput {
 	in := &checkout.WebhookInput{}

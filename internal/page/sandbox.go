@@ -113,8 +113,13 @@ func (s sandbox) act(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // G710: the target is the project's own redirectUrl, or ours
 }
 
+// orderOf is the order that the path names; empty ids name none.
 func orderOf(r *http.Request) (checkout.ProjectID, checkout.OrderID) {
-	return checkout.ProjectID(r.PathValue("projectId")), checkout.OrderID(r.PathValue("orderId"))
+	project, order := r.PathValue("projectId"), r.PathValue("orderId")
+	if !checkout.Storable(project) || !checkout.Storable(order) {
+		return "", ""
+	}
+	return checkout.ProjectID(project), checkout.OrderID(order)
 }
 
 func pagePath(o *checkout.Order) string {
