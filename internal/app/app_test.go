@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
 	"github.com/sliproad/sliproad/internal/money"
+	"github.com/sliproad/sliproad/internal/pgtest"
 	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
 )
@@ -34,6 +36,37 @@ func (g *teller) ParseNotification(context.Context, gateway.Notification) ([]gat
 	return g.says, nil
 }
 
+// TestMain runs every test on SQLite, and then on PostgreSQL those that are not in a bubble.
+func TestMain(m *testing.M) { os.Exit(pgtest.Twice(m.Run)) }
+
+// onSQLite has a test that is in a bubble of synctest run on SQLite alone: a bubble's clock stands still while something in it
+// waits for the network.
+func onSQLite(t *testing.T) {
+	t.Helper()
+	if pgtest.Second() {
+		t.Skip("a bubble can't wait for the network")
+	}
+}
+
+// database is a fresh one with the whole schema, closed at the test's end.
+func database(t *testing.T) *store.DB {
+	t.Helper()
+	if pgtest.Second() {
+		return openAt(t, pgtest.URL(t))
+	}
+	return openAt(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+}
+
+func openAt(t *testing.T, url string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, store.Options{ReadConns: 2})
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	_, err = db.Migrate(t.Context())
+	must(t, err)
+	return db
+}
+
 type world struct {
 	app    *app.App
 	teller *teller
@@ -42,15 +75,10 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := database(t)
 	ring, err1 := vault.Parse(vault.Generate())
 	countries, err2 := geoip.Open("")
-	_, err3 := db.Migrate(t.Context())
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
 	box := sandbox.New("http://127.0.0.1", ring)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -17,7 +16,6 @@ import (
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
 	"github.com/sliproad/sliproad/internal/money"
-	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
 )
 
@@ -32,11 +30,7 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "house.db"), store.Options{ReadConns: 2})
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
-	_, err = db.Migrate(t.Context())
-	must(t, err)
+	db := database(t)
 	ring, err := vault.Parse(vault.Generate())
 	must(t, err)
 	countries, err := geoip.Open("")
@@ -147,6 +141,7 @@ func (h *house) pump(w *checkout.Webhook, until time.Time, status int) (attempts
 // the delivery is failed (contract §4).
 func TestScheduleOfAFailingEndpoint(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -202,6 +197,7 @@ func TestScheduleOfAFailingEndpoint(t *testing.T) {
 // TestNoAnswerIsLogged: an attempt that got no answer at all has no status and no response, and is retried.
 func TestNoAnswerIsLogged(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -219,6 +215,7 @@ func TestNoAnswerIsLogged(t *testing.T) {
 // TestGoneDisablesAtOnce: 410 disables the endpoint at once (contract §4), and what was queued for it is dropped.
 func TestGoneDisablesAtOnce(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w, bystander := h.endpoint("*").Webhook, h.endpoint("*").Webhook
@@ -267,6 +264,7 @@ func TestGoneDisablesAtOnce(t *testing.T) {
 // TestFiveDaysOfFailuresDisable: an endpoint that has failed for 5 days is disabled, at its next failure (contract §4).
 func TestFiveDaysOfFailuresDisable(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -296,6 +294,7 @@ func TestFiveDaysOfFailuresDisable(t *testing.T) {
 // TestOneSuccessResetsTheFiveDays: the five days are of nothing but failures.
 func TestOneSuccessResetsTheFiveDays(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -330,6 +329,7 @@ func TestOneSuccessResetsTheFiveDays(t *testing.T) {
 // TestRotationSignsWithBothFor24h: the old secret signs too for 24 h, then only the new one does (contract §4).
 func TestRotationSignsWithBothFor24h(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		made := h.endpoint("*")
@@ -371,6 +371,7 @@ func TestRotationSignsWithBothFor24h(t *testing.T) {
 // TestLeases: what one node has claimed no other sends; a dead node's lease lapses, and an earlier process's is void.
 func TestLeases(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -434,6 +435,7 @@ func (h *house) simulate(ctx context.Context, o *checkout.Order, statuses ...str
 // orders don't wait for it; a failed one lets the next pass.
 func TestOrderIsKeptWithinAnOrder(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/geoip"
 	"github.com/sliproad/sliproad/internal/money"
-	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
 )
 
@@ -76,19 +74,7 @@ func price(id, crypto string) quoting {
 // open makes an App of the gateways, over a database of its own, with one test project. It may be in a bubble of synctest.
 func open(t *testing.T, p checkout.Project, gateways ...gateway.Gateway) (*app.App, checkout.ProjectID) {
 	t.Helper()
-	ctx := context.Background()
-	db, err := store.Open(ctx, "sqlite:"+filepath.Join(t.TempDir(), "test.db"), store.Options{ReadConns: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	db := database(t)
 	countries, err := geoip.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +87,7 @@ func open(t *testing.T, p checkout.Project, gateways ...gateway.Gateway) (*app.A
 	if p.Mode == "" {
 		p.Mode = checkout.ModeTest
 	}
-	made, _, err := a.CreateProject(ctx, p)
+	made, _, err := a.CreateProject(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +169,7 @@ func TestQuoteRanking(t *testing.T) {
 // the latest.
 func TestQuoteFailures(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		answering := func(id string, quote func(context.Context, gateway.QuoteRequest) (gateway.Quote, error)) gateway.Gateway {
@@ -252,6 +239,7 @@ func TestQuoteFailures(t *testing.T) {
 // TestQuoteDeadlineOfCaller: a caller with less patience gets what there is by then; one who leaves gets nothing.
 func TestQuoteDeadlineOfCaller(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		blocking := quoting{named("blocking"), func(ctx context.Context, _ gateway.QuoteRequest) (gateway.Quote, error) {
 			<-ctx.Done()

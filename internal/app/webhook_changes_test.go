@@ -31,6 +31,7 @@ func (h *house) enable(w *checkout.Webhook, yes bool) {
 // and an attempt that was under way is still recorded.
 func TestEnabledAnew(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -84,6 +85,7 @@ func TestAbandonedDeliveriesAreDropped(t *testing.T) {
 // new one.
 func TestAnotherURLHasAnotherRecord(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook
@@ -113,6 +115,7 @@ func TestAnotherURLHasAnotherRecord(t *testing.T) {
 // TestStaleClaim: a delivery that was attempted and put off since it was read can't be leased by what was read.
 func TestStaleClaim(t *testing.T) {
 	t.Parallel()
+	onSQLite(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		w := h.endpoint("*").Webhook

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,9 +22,13 @@ import (
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
 	"github.com/sliproad/sliproad/internal/httpapi"
+	"github.com/sliproad/sliproad/internal/pgtest"
 	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
 )
+
+// TestMain runs every test on SQLite, and then on PostgreSQL.
+func TestMain(m *testing.M) { os.Exit(pgtest.Twice(m.Run)) }
 
 const publicURL = "http://127.0.0.1:8080"
 
@@ -41,6 +46,7 @@ const wallet = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed" // EIP-55's own vect
 // world is a whole API in this process, over a real database, with one test project and a clock that the test moves.
 type world struct {
 	dir     string
+	url     string // of the database
 	ring    *vault.Ring
 	db      *store.DB
 	app     *app.App
@@ -79,7 +85,14 @@ func newWorld(tb testing.TB, change ...func(*parts)) *world {
 func (w *world) start(tb testing.TB, change ...func(*parts)) {
 	tb.Helper()
 	var err error
-	w.db, err = store.Open(tb.Context(), "sqlite:"+w.path(), store.Options{})
+	switch {
+	case w.url != "":
+	case pgtest.Second():
+		w.url = pgtest.URL(tb)
+	default:
+		w.url = "sqlite:" + w.path()
+	}
+	w.db, err = store.Open(tb.Context(), w.url, store.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -109,6 +122,7 @@ func (w *world) start(tb testing.TB, change ...func(*parts)) {
 	w.api = httpapi.New(p.api)
 }
 
+// path is that of SQLite's file.
 func (w *world) path() string { return filepath.Join(w.dir, "test.db") }
 
 func (w *world) clock() time.Time {
