@@ -12,6 +12,8 @@ package pgtest
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -37,8 +39,14 @@ var theShared = sync.OnceValues(func() (*shared, error) {
 
 // URL is that of a fresh, empty database in the cluster that the test process shares, which the first call starts. The test's
 // end drops the database, whoever is still connected to it; the process's end stops the cluster.
+//
+// SLIPROAD_TEST_DATABASE_COMMAND names another way to a database, for engines that tests can't start, such as Citus: a shell
+// command whose last line is the URL of a fresh one, which may have Sliproad's schema already.
 func URL(tb testing.TB) string {
 	tb.Helper()
+	if command := os.Getenv(databaseCommand); command != "" {
+		return commanded(tb, command)
+	}
 	return sharedFor(tb).database(tb, "template0")
 }
 
@@ -47,12 +55,33 @@ func URL(tb testing.TB) string {
 // nobody may be connected to what is being copied. Its error fails every test that asks for the name.
 func Template(tb testing.TB, name string, prepare func(url string) error) string {
 	tb.Helper()
+	if command := os.Getenv(databaseCommand); command != "" {
+		url := commanded(tb, command)
+		if err := prepare(url); err != nil {
+			tb.Fatalf("pgtest: %s: %v", name, err)
+		}
+		return url
+	}
 	s := sharedFor(tb)
 	template := "template_" + name
 	if err := s.template(template, prepare); err != nil {
 		tb.Fatalf("pgtest: the template %s: %v", name, err)
 	}
 	return s.database(tb, template)
+}
+
+const databaseCommand = "SLIPROAD_TEST_DATABASE_COMMAND"
+
+func commanded(tb testing.TB, command string) string {
+	tb.Helper()
+	cmd := exec.Command("sh", "-c", command)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		tb.Fatalf("pgtest: %s: %v", command, err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
 }
 
 // Stop stops every server of this process and removes its files. To call it is optional, as the end of the process does the
