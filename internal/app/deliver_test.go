@@ -16,6 +16,7 @@ import (
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
 	"github.com/sliproad/sliproad/internal/geoip"
 	"github.com/sliproad/sliproad/internal/money"
+	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
 )
 
@@ -30,7 +31,11 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	db := database(t)
+	return newHouseOn(t, database(t))
+}
+
+func newHouseOn(t *testing.T, db *store.DB) *house {
+	t.Helper()
 	ring, err := vault.Parse(vault.Generate())
 	must(t, err)
 	countries, err := geoip.Open("")
