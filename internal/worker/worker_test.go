@@ -51,7 +51,9 @@ func (f *flaky) FindCheckout(ctx context.Context, r gateway.Request) (gateway.Ch
 	return f.Gateway.FindCheckout(ctx, r)
 }
 
-// world is an app over a real database inside a bubble of synctest, where time passes when all have nothing to do.
+// world is an app over a real database inside a bubble of synctest, where time passes when all have nothing to do. The database
+// is SQLite: a bubble's clock stands still while something in it waits for the network. What the loops do on PostgreSQL, the
+// black-box suites of internal/delivery and internal/contract see.
 type world struct {
 	app     *app.App
 	gateway *flaky
