@@ -178,6 +178,29 @@ func TestReceiveNotification(t *testing.T) {
 	}
 }
 
+// TestUnstorableNotification: texts of a gateway that an engine can't keep stop neither its notification nor the order.
+func TestUnstorableNotification(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.project(t, checkout.ModeTest)
+	o := w.order(t, c, "teller")
+	bad := "a\x00b\xff"
+	w.teller.says = []gateway.Update{
+		{DedupKey: "1" + bad, OrderID: checkout.OrderID(bad), Status: checkout.OrderCompleted},
+		{DedupKey: "2" + bad, OrderID: o.ID, Status: checkout.OrderCompleted, ExternalOrderID: bad, TransactionHash: bad, FailureReason: bad},
+	}
+	if err := w.app.ReceiveNotification(t.Context(), "teller", gateway.Notification{ProjectID: c.Project.ID}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.app.GetOrder(t.Context(), w.by(c), o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "a\ufffdb\ufffd"; got.Status != checkout.OrderCompleted || got.TransactionHash != want {
+		t.Errorf("the order is %s, with the transaction %q, want %q", got.Status, got.TransactionHash, want)
+	}
+}
+
 // TestCheckMasterKeys: a ring without the last start's newest key is refused, unless that key is told to be lost.
 func TestCheckMasterKeys(t *testing.T) {
 	t.Parallel()

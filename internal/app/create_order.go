@@ -142,7 +142,7 @@ func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made ga
 	now, seed := a.now(), newSeed()
 	o := *reserved
 	o.Status, o.UpdatedAt = checkout.OrderCreated, now
-	o.CheckoutURL, o.ExternalOrderID = made.URL, made.ExternalOrderID
+	o.CheckoutURL, o.ExternalOrderID = checkout.Legible(made.URL), checkout.Legible(made.ExternalOrderID)
 	if made.Serves > 0 {
 		o.CheckoutSeconds = int64(made.Serves / time.Second)
 	}

@@ -32,6 +32,9 @@ func (a *App) ReceiveNotification(ctx context.Context, gatewayID string, n gatew
 		return err
 	}
 	for _, u := range updates {
+		u.DedupKey, u.OrderID = checkout.Legible(u.DedupKey), checkout.OrderID(checkout.Legible(string(u.OrderID)))
+		u.ExternalOrderID, u.TransactionHash = checkout.Legible(u.ExternalOrderID), checkout.Legible(u.TransactionHash)
+		u.FailureReason = checkout.Legible(u.FailureReason)
 		sealed := a.Ring.Seal(n.Body, "notification/"+string(n.ProjectID)+"/"+gatewayID)
 		_, err := again(ctx, func() (bool, error) { return a.applyUpdate(ctx, gatewayID, n, u, sealed) })
 		if err != nil {

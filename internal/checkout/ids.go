@@ -31,6 +31,12 @@ type (
 // that is kept has a name that isn't storable, so that a request for one has an answer before the database is asked.
 func Storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
 
+// Legible is the text as every engine can keep it, for one that comes from somebody else and must not get lost: what is not
+// storable becomes U+FFFD.
+func Legible(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
 // crockford is base32 in ASCII order, so that encoded ids sort as their bytes do.
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 

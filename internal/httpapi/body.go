@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -267,14 +266,4 @@ func (o object) texts(p *checkout.Problems, name string) *[]string {
 		return nil
 	}
 	return &list
-}
-
-// printable is a receiver's answer as text that JSON can hold.
-func printable(raw []byte) string {
-	return strings.Map(func(r rune) rune {
-		if r == 0 {
-			return utf8.RuneError
-		}
-		return r
-	}, strings.ToValidUTF8(string(raw), "\uFFFD"))
 }

@@ -190,7 +190,7 @@ func presentDelivery(l app.LoggedDelivery) api.Delivery {
 		one := api.Attempt{Number: t.Number, At: milliTime(t.At), DurationMs: t.Took.Milliseconds(), Error: optional(t.Error)}
 		if t.StatusCode > 0 {
 			one.StatusCode = &t.StatusCode
-			one.Response = optional(printable(t.Response))
+			one.Response = optional(checkout.Legible(string(t.Response)))
 		}
 		a.Attempts = append(a.Attempts, one)
 	}
