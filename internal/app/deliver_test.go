@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -479,6 +480,41 @@ func TestOrderIsKeptWithinAnOrder(t *testing.T) {
 			t.Errorf("after a failure %d go, want the next event: order is kept where the receiver answers", len(out))
 		}
 	})
+}
+
+// TestDeliveryLogIsOfOneMoment: whoever reads the log while an attempt is recorded sees either all of it or nothing.
+func TestDeliveryLogIsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	w := h.endpoint("*").Webhook
+	for range 60 {
+		e := h.tell(w)
+		done := make(chan struct{})
+		var reading sync.WaitGroup
+		for range 2 {
+			reading.Go(func() {
+				for ended := false; !ended; {
+					select {
+					case <-done:
+						ended = true // and once more
+					default:
+					}
+					list, err := h.app.ListDeliveries(t.Context(), h.call(), e.ID, checkout.Page{Number: 1, Size: 10})
+					if err != nil || len(list.Rows) != 1 {
+						t.Errorf("%d deliveries, error %v", len(list.Rows), err)
+						return
+					}
+					if l := list.Rows[0]; len(l.Attempts) != l.Delivery.Attempts {
+						t.Errorf("the log has %d attempts of a delivery of %d", len(l.Attempts), l.Delivery.Attempts)
+						return
+					}
+				}
+			})
+		}
+		h.finish(h.claim(w)[0], 200)
+		close(done)
+		reading.Wait()
+	}
 }
 
 // TestEventsOfOneKindAreListed: a list filtered by type has the rows that its total counts.

@@ -173,29 +173,29 @@ func TestSkewOrderLease(t *testing.T) {
 func TestSkewIdempotency(t *testing.T) {
 	t.Parallel()
 	n := newNodes(t)
-	print := sha256.Sum256([]byte("request"))
+	request := sha256.Sum256([]byte("request"))
 	ctx := t.Context()
 	begun := n.slow.call()
-	first, _, err := n.slow.app.BeginIdempotent(ctx, begun, "key", print)
+	first, _, err := n.slow.app.BeginIdempotent(ctx, begun, "key", request)
 	must(t, err)
 	n.pass(45 * time.Second)
-	if _, _, err := n.fast.app.BeginIdempotent(ctx, n.fast.call(), "key", print); checkout.CodeOf(err) != checkout.CodeIdempotencyInProgress {
+	if _, _, err := n.fast.app.BeginIdempotent(ctx, n.fast.call(), "key", request); checkout.CodeOf(err) != checkout.CodeIdempotencyInProgress {
 		t.Fatalf("after 45 s: %v", err)
 	}
 	n.pass(10 * time.Second)
 	again := n.fast.call()
-	second, replay, err := n.fast.app.BeginIdempotent(ctx, again, "key", print)
+	second, replay, err := n.fast.app.BeginIdempotent(ctx, again, "key", request)
 	if must(t, err); replay != nil || again.Seed != begun.Seed || !again.Began.Equal(begun.Began) {
 		t.Errorf("taken over with the seed %x of %v, want %x of %v", again.Seed, again.Began, begun.Seed, begun.Began)
 	}
 	must(t, n.slow.app.FinishIdempotent(ctx, first, 201, []byte("of the first")))
-	if _, _, err := n.slow.app.BeginIdempotent(ctx, n.slow.call(), "key", print); checkout.CodeOf(err) != checkout.CodeIdempotencyInProgress {
+	if _, _, err := n.slow.app.BeginIdempotent(ctx, n.slow.call(), "key", request); checkout.CodeOf(err) != checkout.CodeIdempotencyInProgress {
 		t.Errorf("the first owner's answer was kept: %v", err)
 	}
 	must(t, n.fast.app.FinishIdempotent(ctx, second, 201, []byte("of the second")))
 	n.pass(24*time.Hour - 2*time.Minute)
 	for _, h := range n.both() {
-		_, replay, err := h.app.BeginIdempotent(ctx, h.call(), "key", print)
+		_, replay, err := h.app.BeginIdempotent(ctx, h.call(), "key", request)
 		if must(t, err); replay == nil || string(replay.Body) != "of the second" {
 			t.Errorf("replayed: %+v", replay)
 		}

@@ -29,7 +29,7 @@ func (r Reader) Event(ctx context.Context, project checkout.ProjectID, id checko
 // Events reads one page of the project's events, newest first, with the exact total. The id of an event begins with its
 // time, so the order of ids is that of (created_at, id).
 func (db *DB) Events(ctx context.Context, project checkout.ProjectID, f checkout.EventFilter, p checkout.Page) (list checkout.List[checkout.Event], err error) {
-	err = db.snapshot(ctx, func(r Reader) error {
+	err = db.Snapshot(ctx, func(r Reader) error {
 		w := &where{byID: true}
 		alternatives := []string{"project_id = " + w.arg(string(project))}
 		w.equal("type", string(f.Type))

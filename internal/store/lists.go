@@ -143,7 +143,7 @@ func overdue(w *where, project checkout.ProjectID, now time.Time) string {
 // Sessions reads one page of the project's sessions, newest first, with the exact total (contract §2.8). A status is
 // that at the time given, whatever has been recorded.
 func (db *DB) Sessions(ctx context.Context, project checkout.ProjectID, f checkout.SessionFilter, p checkout.Page, now time.Time) (list checkout.List[*checkout.Session], err error) {
-	err = db.snapshot(ctx, func(r Reader) error {
+	err = db.Snapshot(ctx, func(r Reader) error {
 		if f.ExternalCustomerID != "" {
 			customer, err := r.CustomerByExternalID(ctx, project, f.ExternalCustomerID)
 			if errors.Is(err, ErrNotFound) || (err == nil && f.CustomerID != "" && f.CustomerID != customer.ID) {
@@ -238,7 +238,7 @@ func (r Reader) countAll(ctx context.Context, table string, w *where, alternativ
 // Orders reads one page of the project's orders, newest first, with the exact total (contract §3). Orders in creation
 // are not shown.
 func (db *DB) Orders(ctx context.Context, project checkout.ProjectID, f checkout.OrderFilter, p checkout.Page) (list checkout.List[*checkout.Order], err error) {
-	err = db.snapshot(ctx, func(r Reader) error {
+	err = db.Snapshot(ctx, func(r Reader) error {
 		if f.ExternalCustomerID != "" {
 			customer, err := r.CustomerByExternalID(ctx, project, f.ExternalCustomerID)
 			if errors.Is(err, ErrNotFound) || (err == nil && f.CustomerID != "" && f.CustomerID != customer.ID) {

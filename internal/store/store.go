@@ -136,8 +136,8 @@ func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 	return unavailable(db.tx(ctx, fn))
 }
 
-// snapshot runs reads that see one state of the database.
-func (db *DB) snapshot(ctx context.Context, fn func(Reader) error) error {
+// Snapshot runs reads that see one state of the database. The function may run more than once.
+func (db *DB) Snapshot(ctx context.Context, fn func(Reader) error) error {
 	return unavailable(db.view(ctx, fn))
 }
 

@@ -97,7 +97,7 @@ func (r Reader) EnabledWebhooks(ctx context.Context) ([]*checkout.Webhook, error
 
 // Webhooks reads one page of the project's endpoints, newest first.
 func (db *DB) Webhooks(ctx context.Context, project checkout.ProjectID, p checkout.Page) (list checkout.List[*checkout.Webhook], err error) {
-	err = db.snapshot(ctx, func(r Reader) error {
+	err = db.Snapshot(ctx, func(r Reader) error {
 		w := &where{}
 		alternatives := []string{"project_id = " + w.arg(string(project))}
 		list.Total, err = r.countAll(ctx, "webhooks", w, alternatives)
