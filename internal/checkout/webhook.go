@@ -188,15 +188,16 @@ func checkWebhookURL(p *Problems, raw string, mode Mode) {
 	}
 }
 
-// plainHost refuses hosts that resolvers read in different ways: other than ASCII, or numbers that are no IP address.
+// plainHost refuses hosts that resolvers read in different ways: other than ASCII, numbers that are no IP address, or an
+// address in a zone, which means something to one machine alone.
 func plainHost(host string) bool {
 	for _, r := range host {
 		if r > unicode.MaxASCII {
 			return false
 		}
 	}
-	_, err := netip.ParseAddr(host)
-	return err == nil || !numericHost.MatchString(host)
+	addr, err := netip.ParseAddr(host)
+	return (err == nil && addr.Zone() == "") || (err != nil && !numericHost.MatchString(host))
 }
 
 // DeliveryStatus is where a delivery stands.
