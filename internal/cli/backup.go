@@ -154,27 +154,15 @@ func printRows(out io.Writer, held *store.Contents) error {
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-// progressEvery is how often a person sees a copy's progress.
-const progressEvery = 100 * time.Millisecond
-
-// copyWithProgress copies and checks a database. Where a person looks on, one line tells how far it is.
+// copyWithProgress copies and checks a database.
 func copyWithProgress(ctx context.Context, s streams, from, to string) (*store.Contents, error) {
-	if !isTerminal(s.err) {
-		return store.Copy(ctx, from, to, func(int64, int64) {})
-	}
-	const clearLine = "\r\x1b[K"
-	start := time.Now()
-	last := start
-	held, err := store.Copy(ctx, from, to, func(done, total int64) {
-		if now := time.Now(); now.Sub(last) >= progressEvery || done == total {
-			last = now
-			_, _ = fmt.Fprintf(s.err, "%s%3d%%  %s of %s  %s/s", clearLine, 100*done/max(total, 1), mebibytes(done), mebibytes(total),
-				mebibytes(int64(float64(done)/max(now.Sub(start).Seconds(), 0.001))))
-			if done == total {
-				_, _ = fmt.Fprint(s.err, "  checking …")
-			}
+	m := newMeter(s.err, mebibytes)
+	defer m.clear()
+	return store.Copy(ctx, from, to, func(done, total int64) {
+		phase := "copying"
+		if done == total {
+			phase = "checking"
 		}
+		m.show(phase, "", done, total)
 	})
-	_, _ = fmt.Fprint(s.err, clearLine)
-	return held, err
 }

@@ -26,6 +26,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date, or show where it stands."`
 	Backup  backupCommand  `cmd:"" help:"Copy the SQLite database while the server runs, and check the copy."`
 	Restore restoreCommand `cmd:"" help:"Put a checked backup in the place of the SQLite database, while no server runs."`
+	Copy    copyCommand    `cmd:"" help:"Move a whole database to an empty one, such as from SQLite to PostgreSQL, while no server runs."`
 	Project projectCommand `cmd:"" help:"Create, change and list projects."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate and revoke a project's API keys."`
 	Prune   pruneCommand   `cmd:"" help:"Remove sessions, orders and events that ended long ago; safe to stop, and beside a running server."`

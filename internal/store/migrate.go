@@ -108,7 +108,7 @@ func (db *DB) Migrations(ctx context.Context) ([]Migration, error) {
 }
 
 // CheckSchema is nil where this version of the program can run on the schema: it is the one it knows, or one step
-// newer, which is additive.
+// newer, which is additive; and the database is not half a copy of another: see Transfer.
 func (db *DB) CheckSchema(ctx context.Context) error {
 	p, conn, err := db.provider()
 	if err != nil {
@@ -127,5 +127,9 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	case current > newest+1:
 		return fmt.Errorf("schema: the database is at version %d, this sliproad knows %d; install a newer sliproad", current, newest)
 	}
-	return nil
+	half, err := db.hasTable(ctx, conn, "copy_progress")
+	if err == nil && half {
+		err = fmt.Errorf("the database can't be used: %w; run the same sliproad copy again", ErrUnfinished)
+	}
+	return err
 }
