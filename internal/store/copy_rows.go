@@ -209,11 +209,18 @@ func decodeKey(from []byte) (values []any, err error) {
 	return values, nil
 }
 
-// storable refuses what PostgreSQL has no text for, and names the row and the column.
+// storable refuses what SQLite takes and PostgreSQL doesn't, and names the row and the column.
 func (t copyTable) storable(values []any) error {
 	for i, value := range values {
-		if v, ok := value.(string); ok && (strings.IndexByte(v, 0) >= 0 || !utf8.ValidString(v)) {
-			return fmt.Errorf("%s: %s holds a zero byte, or one that is not UTF-8, which PostgreSQL has no text for; change the text in the source", t.row(values), t.columns[i].name)
+		switch v := value.(type) {
+		case string:
+			if strings.IndexByte(v, 0) >= 0 || !utf8.ValidString(v) {
+				return fmt.Errorf("%s: %s holds a zero byte, or one that is not UTF-8, which PostgreSQL has no text for; change the text in the source", t.row(values), t.columns[i].name)
+			}
+		case int64:
+			if t.columns[i].kind == "smallint" && v != int64(int16(v)) {
+				return fmt.Errorf("%s: %s is %d, which is more than PostgreSQL has there", t.row(values), t.columns[i].name, v)
+			}
 		}
 	}
 	return nil
