@@ -14,3 +14,10 @@ func Model() (*kong.Application, error) {
 	}
 	return k.Model, nil
 }
+
+// Meter is the progress of a long command, on a terminal or not.
+func Meter(to io.Writer, terminal bool) (show func(phase, at string, done, total int64), end func()) {
+	m := newMeter(to, mebibytes)
+	m.terminal = terminal
+	return m.show, m.clear
+}

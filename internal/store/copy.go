@@ -164,13 +164,15 @@ func (c *copying) prepare(ctx context.Context) error {
 		return inSource(err)
 	}
 	begun, err := c.to.has(ctx, "copy_progress")
-	if err == nil && !begun {
-		err = c.begin(ctx)
+	if err != nil {
+		return inTarget(err)
 	}
-	if err == nil {
-		err = c.resume(ctx)
+	if !begun {
+		if err := c.begin(ctx); err != nil {
+			return err
+		}
 	}
-	return err
+	return c.resume(ctx)
 }
 
 // begin makes an empty target one of this source, in one transaction.
