@@ -38,14 +38,11 @@ func (c *copyCommand) Run(ctx context.Context, s streams) error {
 	defer func() { _ = unlock() }() // nothing was written by way of it
 	start := time.Now()
 	sums, err := c.run(ctx, s)
-	if told := c.tell(s, sums, time.Since(start)); told != nil {
-		return told
-	}
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		return errors.New("stopped before the end; run it again to go on")
+	}
+	if told := c.tell(s, sums, err == nil, time.Since(start)); told != nil {
+		return told
 	}
 	return c.explain(err)
 }
@@ -133,8 +130,8 @@ type tableSum struct {
 	Same   bool   `json:"same"`
 }
 
-// tell prints what was compared, as far as it was.
-func (c *copyCommand) tell(s streams, sums []store.Compared, took time.Duration) error {
+// tell prints what was compared, as far as it was, and the last line only if all is done.
+func (c *copyCommand) tell(s streams, sums []store.Compared, done bool, took time.Duration) error {
 	if len(sums) == 0 {
 		return nil
 	}
@@ -151,23 +148,22 @@ func (c *copyCommand) tell(s streams, sums []store.Compared, took time.Duration)
 	}
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "TABLE\tROWS\tSHA-256\t")
-	same, rows := true, int64(0)
+	rows := int64(0)
 	for _, t := range sums {
 		rows += t.From.Rows
 		if t.Same() {
 			_, _ = fmt.Fprintf(w, "%s\t%d\t%x…\t✓\n", t.Table, t.From.Rows, t.From.Hash[:8])
 			continue
 		}
-		same = false
 		_, _ = fmt.Fprintf(w, "%s\t%d, not %d\t%x…, not %x…\tDIFFERS\n", t.Table, t.To.Rows, t.From.Rows, t.To.Hash[:8], t.From.Hash[:8])
 	}
-	if err := w.Flush(); err != nil || !same {
+	if err := w.Flush(); err != nil || !done {
 		return err
 	}
-	done := "copied and compared"
+	what := "copied and compared"
 	if c.Verify {
-		done = "compared"
+		what = "compared"
 	}
-	_, err := fmt.Fprintf(s.out, "%s → %s: %d rows %s, in %v\n", shownDatabase(c.From), shownDatabase(c.To), rows, done, took.Round(time.Millisecond))
+	_, err := fmt.Fprintf(s.out, "%s → %s: %d rows %s, in %v\n", shownDatabase(c.From), shownDatabase(c.To), rows, what, took.Round(time.Millisecond))
 	return err
 }

@@ -3,6 +3,7 @@ package durability_test
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -73,14 +74,14 @@ func answers(t *testing.T, c *sliproadtest.Client, paths []string) map[string]st
 }
 
 // onPostgres starts a production server on the database, with the keys of the development server.
-func onPostgres(t *testing.T, s *sliproadtest.Server, url string) (*sliproadtest.Server, error) {
+func onPostgres(t *testing.T, s *sliproadtest.Server, url string, env ...string) (*sliproadtest.Server, error) {
 	t.Helper()
 	var keys struct{ MasterKey string }
 	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(s.Dir, "dev.json")))(t), &keys); err != nil {
 		t.Fatal(err)
 	}
-	return sliproadtest.Try(t, sliproadtest.Serve(), sliproadtest.Env("SLIPROAD_DATABASE_URL="+url, "SLIPROAD_MASTER_KEY="+keys.MasterKey,
-		"SLIPROAD_ALLOW_PRIVATE_WEBHOOKS=yes"))
+	env = append([]string{"SLIPROAD_DATABASE_URL=" + url, "SLIPROAD_MASTER_KEY=" + keys.MasterKey, "SLIPROAD_ALLOW_PRIVATE_WEBHOOKS=yes"}, env...)
+	return sliproadtest.Try(t, sliproadtest.Serve(), sliproadtest.Env(env...))
 }
 
 func postgres(t *testing.T, url string) *sql.DB {
@@ -140,6 +141,9 @@ func TestCopyToPostgres(t *testing.T) {
 		}
 	}
 
+	if _, err := onPostgres(t, s, url, "SLIPROAD_MASTER_KEY="+base64.StdEncoding.EncodeToString(make([]byte, 32))); err == nil {
+		t.Error("the target starts with another master key")
+	}
 	moved := must(onPostgres(t, s, url))(t)
 	secret := moved.Client(s.SecretKey)
 	if diff := cmp.Diff(before, answers(t, secret, paths)); diff != "" {

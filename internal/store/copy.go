@@ -30,6 +30,7 @@ var (
 	ErrDiffer     = errors.New("the databases differ")
 	ErrNotEmpty   = errors.New("it holds rows already")
 	ErrUnfinished = errors.New("it is a copy that is not finished")
+	ErrBusy       = errors.New("a server has written to it meanwhile; stop every node and run the copy again")
 	errOtherCopy  = errors.New("another copy to this database is under way")
 )
 
@@ -44,7 +45,8 @@ const (
 //
 // How far it is stands in the target, in a table of its own, and changes in the transaction of the rows that it tells of: a
 // copy that is killed loses nothing and repeats nothing. While the table is there CheckSchema fails, so that nobody serves half a
-// database; it goes when both are the same. Nobody may write to either: if they differ at the end, that is ErrDiffer.
+// database; it goes when both are the same. Nobody may write to either: if they differ at the end, that
+// is ErrDiffer, and ErrBusy if a server on PostgreSQL wrote to the source behind the comparison.
 func Transfer(ctx context.Context, from, to *DB, show func(TransferProgress)) ([]Compared, error) {
 	c, err := openCopy(from, to, show)
 	if err != nil {
@@ -97,6 +99,7 @@ func Compare(ctx context.Context, from, to *DB, show func(TransferProgress)) ([]
 type copying struct {
 	from, to *copySide
 	places   []*copyPlace
+	commits  int64 // of servers on the source, before the first row was read
 	show     func(TransferProgress)
 
 	mu   sync.Mutex
@@ -147,7 +150,11 @@ func (c *copying) advance(table string, rows int64) {
 	c.show(c.seen)
 }
 
-func (c *copying) countRows(ctx context.Context) error {
+// countRows counts what there is to do, and what servers have done so far.
+func (c *copying) countRows(ctx context.Context) (err error) {
+	if c.commits, err = c.from.commits(ctx); err != nil {
+		return inSource(err)
+	}
 	for _, t := range copyTables {
 		var n int64
 		if err := c.from.sql.QueryRowContext(ctx, `select count(*) from `+t.name).Scan(&n); err != nil {
@@ -324,6 +331,18 @@ func (c *copying) read(ctx context.Context, t copyTable, last []byte) (page copy
 
 // compare reads both sides at once, table by table.
 func (c *copying) compare(ctx context.Context) ([]Compared, error) {
+	all, err := c.compareTables(ctx)
+	if err != nil {
+		return all, err
+	}
+	commits, err := c.from.commits(ctx)
+	if err == nil && commits != c.commits {
+		err = ErrBusy
+	}
+	return all, inSource(err)
+}
+
+func (c *copying) compareTables(ctx context.Context) ([]Compared, error) {
 	c.seen.Comparing, c.seen.Done, c.seen.Total = true, 0, 2*c.seen.Total
 	var all []Compared
 	var differ []string

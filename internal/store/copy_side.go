@@ -102,6 +102,12 @@ func (s *copySide) makeReady(ctx context.Context) error {
 	return err
 }
 
+// commits counts those of servers on PostgreSQL, their checks of its health included. SQLite's are kept out by a lock.
+func (s *copySide) commits(ctx context.Context) (n int64, err error) {
+	err = s.sql.QueryRowContext(ctx, `select cast(coalesce(sum(seq + fence), 0) as bigint) from writers`).Scan(&n)
+	return n, err
+}
+
 // first tells the source from others: by its first project, whose id nobody else has.
 func (s *copySide) first(ctx context.Context) (id string, err error) {
 	err = s.sql.QueryRowContext(ctx, `select id from projects order by created_at, id limit 1`).Scan(&id)

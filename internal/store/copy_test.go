@@ -379,3 +379,29 @@ func TestTransferIntoAnOlderSchema(t *testing.T) {
 	sums, err := store.Transfer(t.Context(), bare(t, fromURL), bare(t, toURL), quiet)
 	wantSame(t, sums, err)
 }
+
+// TestTransferBesideAServer: a server that runs on the source, if only to check its health, is found out.
+func TestTransferBesideAServer(t *testing.T) {
+	t.Parallel()
+	if !onPostgres {
+		t.Skip("SQLite's source is locked by the command")
+	}
+	fromURL := fresh(t, "postgres")
+	fill(t, fromURL)
+	from, to, server := bare(t, fromURL), bare(t, fresh(t, "sqlite")), bare(t, fromURL)
+	_, err := store.Transfer(t.Context(), from, to, func(p store.TransferProgress) {
+		if p.Table == "attempts" && p.Comparing { // the last one: nothing is read again
+			if err := server.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if !errors.Is(err, store.ErrBusy) {
+		t.Errorf("got %v, want %v", err, store.ErrBusy)
+	}
+	if err := to.CheckSchema(t.Context()); !errors.Is(err, store.ErrUnfinished) {
+		t.Errorf("a server would start on the target: %v", err)
+	}
+	sums, err := store.Transfer(t.Context(), from, to, quiet)
+	wantSame(t, sums, err)
+}
