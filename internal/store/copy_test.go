@@ -405,3 +405,32 @@ func TestTransferBesideAServer(t *testing.T) {
 	sums, err := store.Transfer(t.Context(), from, to, quiet)
 	wantSame(t, sums, err)
 }
+
+// TestTransferTwiceAtOnce: of two copies into one target, the one that is behind ends; nothing is there twice.
+func TestTransferTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	fromURL, toURL := fresh(t, "sqlite"), fresh(t, here())
+	fill(t, fromURL)
+	from, to := bare(t, fromURL), bare(t, toURL)
+	other, stop := context.WithCancel(t.Context())
+	defer stop()
+	_, err := store.Transfer(t.Context(), from, to, func(p store.TransferProgress) {
+		if p.Done == 0 || other.Err() != nil {
+			return
+		}
+		calls := 0
+		_, err := store.Transfer(other, bare(t, fromURL), bare(t, toURL), func(store.TransferProgress) {
+			if calls++; calls == 2 {
+				stop()
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the other copy: %v", err)
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "the target: another copy to this database is under way") {
+		t.Errorf("got %v, want to be told of the other copy", err)
+	}
+	sums, err := store.Transfer(t.Context(), from, to, quiet)
+	wantSame(t, sums, err)
+}
