@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -88,18 +87,17 @@ func (c *pruneCommand) prune(ctx context.Context, s streams, a *app.App, in app.
 	if _, err := fmt.Fprintf(s.out, "kept: %s\n", shownRetention(in.Retention)); err != nil {
 		return err
 	}
-	bar := pruneBar{to: s.err, began: time.Now()}
-	if isTerminal(s.err) {
-		if !in.DryRun { // how long the bar gets
-			count := in
-			count.DryRun = true
-			all, err := a.Prune(ctx, count)
-			if err != nil {
-				return err
-			}
-			bar.all = all.Rows()
+	began, bar := time.Now(), newMeter(s.err, func(n int64) string { return fmt.Sprintf("%d rows", n) })
+	if bar.terminal && !in.DryRun { // to count first costs half as much again
+		count := in
+		count.DryRun = true
+		all, err := a.Prune(ctx, count)
+		if err != nil {
+			return err
 		}
-		in.Progress = bar.show
+		in.Progress = func(sum app.Pruned) {
+			bar.show("removing", fmt.Sprintf("%d sessions, %d orders, %d events", sum.Sessions, sum.Orders, sum.Events), sum.Rows(), all.Rows())
+		}
 	}
 	sum, err := pruneAll(ctx, a, in)
 	bar.clear()
@@ -111,7 +109,7 @@ func (c *pruneCommand) prune(ctx context.Context, s streams, a *app.App, in app.
 	if !in.DryRun {
 		_, _ = fmt.Fprintf(s.out, ", %d gateway notifications (and the bodies of %d more)", sum.Notifications, sum.Bodies)
 	}
-	_, _ = fmt.Fprintf(s.out, ", in %v\n", time.Since(bar.began).Round(time.Millisecond))
+	_, _ = fmt.Fprintf(s.out, ", in %v\n", time.Since(began).Round(time.Millisecond))
 	if errors.Is(err, context.Canceled) {
 		return errors.New("stopped before the end; run it again to go on")
 	}
@@ -142,40 +140,5 @@ func pruneAll(ctx context.Context, a *app.App, in app.PruneInput) (total app.Pru
 			return total, ctx.Err()
 		case <-time.After(time.Second):
 		}
-	}
-}
-
-// pruneBar shows on a terminal how far a run is.
-type pruneBar struct {
-	to    io.Writer
-	began time.Time
-	shown time.Time
-	all   int64 // rows that there were to remove; 0: unknown
-}
-
-const (
-	barWidth = 24
-	barEvery = 100 * time.Millisecond
-)
-
-func (b *pruneBar) show(sum app.Pruned) {
-	now := time.Now()
-	if now.Sub(b.shown) < barEvery {
-		return
-	}
-	b.shown = now
-	rows := sum.Rows()
-	bar := ""
-	if b.all > 0 {
-		done := int(min(b.all, rows) * barWidth / b.all)
-		bar = fmt.Sprintf("[%s%s] %3d%%  ", strings.Repeat("#", done), strings.Repeat(".", barWidth-done), min(100, rows*100/b.all))
-	}
-	rate := rows * int64(time.Second) / max(1, int64(now.Sub(b.began)))
-	_, _ = fmt.Fprintf(b.to, "\r\x1b[K%s%d sessions, %d orders, %d events, %d rows/s", bar, sum.Sessions, sum.Orders, sum.Events, rate)
-}
-
-func (b *pruneBar) clear() {
-	if !b.shown.IsZero() {
-		_, _ = fmt.Fprint(b.to, "\r\x1b[K")
 	}
 }
