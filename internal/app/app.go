@@ -44,6 +44,8 @@ type App struct {
 	customers customerCache
 	endpoints endpointCache
 	wakes     wakes
+
+	unfinished unfinished
 }
 
 // New makes an App.
@@ -57,7 +59,7 @@ func New(c Config) *App {
 	if c.Step == nil {
 		c.Step = func(string) {}
 	}
-	return &App{Config: c, node: rand.Text(), wakes: wakes{keys: map[endpointKey]bool{}, signal: make(chan struct{}, 1)}}
+	return &App{Config: c, node: rand.Text(), wakes: wakes{keys: map[endpointKey]bool{}, signal: make(chan struct{}, 1)}, unfinished: newUnfinished()}
 }
 
 // now is the time of a call, in the resolution that is stored.

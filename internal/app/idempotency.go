@@ -38,6 +38,9 @@ func (a *App) BeginIdempotent(ctx context.Context, call *checkout.Call, key stri
 		return c, err
 	})
 	if err != nil {
+		if c.rec != nil && c.state == store.IdempotentNew { // the claim may have been committed, though nobody can tell
+			a.unfinished.later(func(ctx context.Context) error { return a.lapseIdempotent(ctx, c.rec) })
+		}
 		return nil, nil, err
 	}
 	switch c.state {
@@ -63,20 +66,70 @@ func idempotencyContext(r *store.Idempotent) string {
 }
 
 // FinishIdempotent stores the answer for replays, or lets the key's next request run again where the answer is not one
-// to keep: 401, 429 and 5xx (contract §1).
+// to keep: 401, 429 and 5xx (contract §1). If the database is not there, that is done as soon as it is: otherwise the key
+// would be in progress until its lease is over, though nobody works on it.
 func (a *App) FinishIdempotent(ctx context.Context, rec *store.Idempotent, status int, body []byte) error {
-	sealed := a.Ring.Seal(body, idempotencyContext(rec))
-	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
-		if status == 401 || status == 429 || status >= 500 {
-			return tx.LapseIdempotent(rec)
+	if status == 401 || status == 429 || status >= 500 {
+		soon, cancel := context.WithTimeout(ctx, lapseSoon)
+		defer cancel()
+		if a.lapseIdempotent(soon, rec) != nil {
+			a.unfinished.later(func(ctx context.Context) error { return a.lapseIdempotent(ctx, rec) })
 		}
-		return tx.FinishIdempotent(rec, status, sealed)
-	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil // taken over; the other's answer is the one that is kept
+		return nil // the answer is that the request failed, whatever became of its key
+	}
+	sealed := a.Ring.Seal(body, idempotencyContext(rec))
+	finish := func(ctx context.Context) error {
+		err := a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.FinishIdempotent(rec, status, sealed) })
+		if errors.Is(err, store.ErrConflict) {
+			return nil // taken over; the other's answer is the one that is kept
+		}
+		return err
+	}
+	err := finish(ctx)
+	if checkout.CodeOf(err) == checkout.CodeDatabaseUnavailable {
+		a.unfinished.later(finish)
 	}
 	return err
 }
+
+// lapseSoon is how long a request that has failed is held up in order to free its key.
+const lapseSoon = time.Second
+
+func (a *App) lapseIdempotent(ctx context.Context, rec *store.Idempotent) error {
+	return a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.LapseIdempotent(rec) })
+}
+
+// unfinished is what remains to be written for keys whose requests ended while the database was not there.
+type unfinished struct{ places chan struct{} }
+
+// maxUnfinished bounds it. What finds no place waits for its lease's end.
+const maxUnfinished = 1024
+
+func newUnfinished() unfinished { return unfinished{make(chan struct{}, maxUnfinished)} }
+
+// later tries the write until it succeeds or the lease is over by any means.
+func (u unfinished) later(write func(context.Context) error) {
+	select {
+	case u.places <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		defer func() { <-u.places }()
+		ctx, cancel := context.WithTimeout(context.Background(), idempotencyLease)
+		defer cancel()
+		for checkout.CodeOf(write(ctx)) == checkout.CodeDatabaseUnavailable {
+			timer := time.NewTimer(unfinishedPause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			timer.Stop()
+		}
+	}()
+}
+
+const unfinishedPause = 100 * time.Millisecond
 
 // PruneIdempotent removes records older than their window, one batch, a transaction for each project, and returns how many.
 func (a *App) PruneIdempotent(ctx context.Context) (n int64, err error) {

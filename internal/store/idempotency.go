@@ -85,10 +85,11 @@ func (tx *Tx) FinishIdempotent(r *Idempotent, status int, sealed []byte) error {
 }
 
 // LapseIdempotent ends the lease, for an answer that is not stored. The next request with the key runs again, with the
-// same seed: whatever this run had written, it finds.
+// same seed: whatever this run had written, it finds. A lease that is not this very one stays.
 func (tx *Tx) LapseIdempotent(r *Idempotent) error {
-	_, err := tx.exec(`update idempotency set lease_until = 0 where project_id = $1 and key = $2 and epoch = $3 and status = 0`,
-		string(r.Project), r.Key, r.Epoch)
+	_, err := tx.exec(`update idempotency set lease_until = 0 where project_id = $1 and key = $2 and epoch = $3 and status = 0
+		and owner = $4 and lease_until = $5`,
+		string(r.Project), r.Key, r.Epoch, r.Lease.Owner, micros(r.Lease.Until))
 	return err
 }
 
