@@ -250,7 +250,9 @@ func (b *pgBatch) giveUp(ctx context.Context, err error) error {
 	return err
 }
 
-// finish commits what the functions have written. All of them have ended.
+// finish commits what the functions have written. All of them have ended. One that has succeeded without writing is part of
+// it too: it has found done what it was to do, perhaps by a commit that only a server believes which has been cut off from
+// its standbys. Only a commit shows that this one is none such, and the count is a write.
 func (b *pgBatch) finish(ctx context.Context) (*pgCall, error) {
 	counts := countDeltas{}
 	keep := false
@@ -259,7 +261,7 @@ func (b *pgBatch) finish(ctx context.Context) (*pgCall, error) {
 			return c, b.giveUp(ctx, takeBackError())
 		}
 		if c.err == nil {
-			keep = keep || c.tx.wrote || c.tx.confirm
+			keep = true
 			counts.add(c.tx.counts)
 		}
 	}
