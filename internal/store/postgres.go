@@ -24,6 +24,7 @@ const (
 	pgTripTimeout    = 5 * time.Second // for one round trip, a commit on a synchronous standby included
 	pgPatience       = 8 * time.Second // within which a transaction that met a failover is tried again
 	pgReadTimeout    = 20 * time.Second
+	pgBeat           = time.Second      // between commits that find out whether the server is the primary still
 	pgSuspicion      = 10 * time.Second // for which a host that let a commit hang is not asked, if another answers
 )
 
@@ -51,6 +52,7 @@ type pgEngine struct {
 	reads   chan *pgRead
 	closing sync.RWMutex // held for reading while work is handed over
 	closed  bool
+	stop    chan struct{} // closed along
 	workers sync.WaitGroup
 }
 
@@ -73,7 +75,10 @@ func openPostgres(setting string, opts Options, c *counters) (*pgEngine, error) 
 	if config.MinConns == 0 && opts.ReadConns == 0 {
 		config.MinConns = int32(min(writers+readers, int(config.MaxConns)))
 	}
-	e := &pgEngine{counters: c, config: config.ConnConfig, opts: opts, writes: make(chan *pgCall, opts.MaxBatch), reads: make(chan *pgRead, maxReads)}
+	e := &pgEngine{
+		counters: c, config: config.ConnConfig, opts: opts, stop: make(chan struct{}),
+		writes: make(chan *pgCall, opts.MaxBatch), reads: make(chan *pgRead, maxReads),
+	}
 	e.prepared = config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 	e.configure(config.ConnConfig)
 	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return e.hosts.trusts(conn.PgConn()), nil }
@@ -84,7 +89,28 @@ func openPostgres(setting string, opts Options, c *counters) (*pgEngine, error) 
 	for range readers {
 		e.workers.Go(e.readMany)
 	}
+	if e.hosts.several {
+		e.workers.Go(e.beat)
+	}
 	return e, nil
+}
+
+// beat commits again and again. A node that only reads would never notice that another server has been promoted, and
+// would read from the old one for as long as that lives.
+func (e *pgEngine) beat() {
+	tick := time.NewTicker(pgBeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-tick.C:
+		}
+		_ = e.tx(context.Background(), func(tx *Tx) error { // what comes of it, pgHosts remembers
+			tx.confirm = true
+			return nil
+		})
+	}
 }
 
 // pgDefaultConns is the driver's default for the number of connections, which says that the URL has none.
@@ -242,6 +268,7 @@ func (e *pgEngine) close() error {
 	e.closing.Lock()
 	if !e.closed {
 		e.closed = true
+		close(e.stop)
 		close(e.writes)
 		close(e.reads)
 	}
