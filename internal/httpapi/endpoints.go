@@ -214,7 +214,15 @@ func getHealth(*Server, *exchange) (int, any, error) {
 func getReadiness(s *Server, x *exchange) (int, any, error) {
 	ctx, cancel := context.WithTimeout(x.r.Context(), 2*time.Second)
 	defer cancel()
-	if err := s.App.DB.Ping(ctx); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- s.App.DB.Ping(ctx) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done(): // a commit under way is waited for, but a probe is not kept waiting
+		err = ctx.Err()
+	}
+	if err != nil {
 		return 0, nil, checkout.Fail(checkout.CodeDatabaseUnavailable, "The server can't reach its database.").Because(err)
 	}
 	return http.StatusOK, api.Health{Status: "ready"}, nil
