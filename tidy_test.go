@@ -64,6 +64,7 @@ var places = map[string]place{
 	"internal/contract":            {floor: 8, test: true},
 	"internal/delivery":            {floor: 8, test: true},
 	"internal/durability":          {floor: 8, test: true},
+	"internal/failover":            {floor: 8, test: true},
 	"internal/bench":               {floor: 8, test: true},
 }
 
