@@ -1,6 +1,7 @@
 package failover_test
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -36,7 +37,8 @@ type stage struct {
 	*fleet
 	ha       *pgtest.HA
 	receiver *receiver
-	load     *load
+	load     *load // of the round
+	rounds   int
 	records  []*record
 }
 
@@ -59,7 +61,8 @@ func TestFailover(t *testing.T) {
 func (s *stage) round(name string, do func()) {
 	t := s.t
 	t.Helper()
-	l := s.startLoad(name)
+	s.rounds++
+	l := s.startLoad(fmt.Sprint(s.rounds))
 	s.load = l
 	l.awaitAcks(before, time.Minute)
 	began := time.Now()
