@@ -5,6 +5,7 @@ PKGS     ?= ./...
 TIMEOUT  ?= 15m
 FUZZTIME ?= 30s
 FLAGS    ?=
+ROUNDS   ?= 5
 
 # Tools are pinned in tools/go.mod, apart from what the product needs; the first use of one builds it, which for
 # golangci-lint takes minutes.
@@ -12,7 +13,7 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build test race check static fmt fmt-check vet lint vuln tidy-check generate generate-check bench fuzz
+.PHONY: help build test test-ha race check static fmt fmt-check vet lint vuln tidy-check generate generate-check bench fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -22,6 +23,9 @@ build: ## build bin/sliproad
 
 test: ## run all tests
 	$(GO) test $(FLAGS) -timeout $(TIMEOUT) $(PKGS)
+
+test-ha: ## kill, switch over and cheat PostgreSQL under load, ROUNDS (5) times in each way
+	SLIPROAD_REQUIRE_ENGINES=1 TEST_HA_ROUNDS=$(ROUNDS) $(GO) test $(FLAGS) -count=1 -v -timeout 90m ./internal/failover
 
 race: ## run all tests under the race detector
 	$(GO) test -race $(FLAGS) -timeout $(TIMEOUT) $(PKGS)

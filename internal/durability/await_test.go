@@ -8,16 +8,22 @@ import (
 	"github.com/sliproad/sliproad/internal/sliproadtest"
 )
 
-const (
-	awaitMost = 8 * time.Second
-	awaitTick = 2 * time.Millisecond
-)
+const awaitTick = 2 * time.Millisecond
+
+// awaitMost is how long recovery may take. On SQLite the next start knows that the one before is gone; on PostgreSQL the
+// leases of a node that died must end, and the longest is that of an Idempotency-Key.
+func awaitMost() time.Duration {
+	if sliproadtest.OnPostgres() {
+		return 80 * time.Second
+	}
+	return 8 * time.Second
+}
 
 // await polls until the condition holds; it tells whether it came to hold.
 func await(holds func() bool) bool {
 	tick := time.NewTicker(awaitTick)
 	defer tick.Stop()
-	for deadline := time.Now().Add(awaitMost); ; <-tick.C {
+	for deadline := time.Now().Add(awaitMost()); ; <-tick.C {
 		if holds() {
 			return true
 		}

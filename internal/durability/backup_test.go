@@ -110,6 +110,7 @@ func ran(t *testing.T, out sliproadtest.Output) (c copied) {
 // began; a server on the last one, restored, answers for all of that, and goes on.
 func TestBackupUnderLoad(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "sliproad backup copies a file")
 	s := sliproadtest.Start(t)
 	session := sliproadtest.Decode[api.Session](t, s.Secret().Post(t, "/v1/sessions", sessionRequest))
 	order := sliproadtest.Decode[api.CreatedOrder](t, s.Public().Post(t, orderPath(session), orderRequest(session)))
@@ -188,6 +189,7 @@ func wantMode(t *testing.T, path string, want os.FileMode) {
 // TestBackupOfTheKilled copies what kill -9 left: a database most of which is still in its log.
 func TestBackupOfTheKilled(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "sliproad backup copies a file")
 	s := sliproadtest.Start(t)
 	session := sliproadtest.Decode[api.Session](t, s.Secret().Post(t, "/v1/sessions", sessionRequest))
 	s.Kill()
@@ -207,6 +209,7 @@ func TestBackupOfTheKilled(t *testing.T) {
 // TestBackupKilled kills backups at many moments: a file that has the name is whole, and the next backup is not hindered.
 func TestBackupKilled(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "sliproad backup copies a file")
 	s := sliproadtest.Start(t)
 	l := startLoad(t, s)
 	l.await(t, 500)
@@ -231,6 +234,7 @@ func TestBackupKilled(t *testing.T) {
 // TestRestoreInUse: a database that another program has open is not replaced under it.
 func TestRestoreInUse(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "sliproad backup copies a file")
 	s := sliproadtest.Start(t)
 	file := filepath.Join(t.TempDir(), "copy.db")
 	ran(t, s.Command("backup", "--json", file))
@@ -249,6 +253,7 @@ func TestRestoreInUse(t *testing.T) {
 // TestRestoreChecksKeys: keys that are given must be the backup's; without any, they are named as what is needed.
 func TestRestoreChecksKeys(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "sliproad backup copies a file")
 	const right, wrong = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
 	s := sliproadtest.Start(t, sliproadtest.Serve(), sliproadtest.Env("SLIPROAD_MASTER_KEY="+right))
 	file := filepath.Join(t.TempDir(), "copy.db")
@@ -279,6 +284,7 @@ func TestRestoreChecksKeys(t *testing.T) {
 // TestBackupScript runs the script of docs/operating.md, as written.
 func TestBackupScript(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "sliproad backup copies a file")
 	text := string(must(os.ReadFile("../../docs/operating.md"))(t))
 	_, script, _ := strings.Cut(text, "### By a timer")
 	_, script, _ = strings.Cut(script, "```sh\n")

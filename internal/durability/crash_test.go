@@ -47,7 +47,7 @@ func TestCrashAtStep(t *testing.T) {
 
 func crashAtStep(t *testing.T, step, key string, confirmed bool) {
 	t.Helper()
-	s := sliproadtest.Start(t, sliproadtest.Tags("crashtest"), sliproadtest.Env("SLIPROAD_CRASH_AT="+step))
+	s := doomed(t, step)
 	session := sliproadtest.Decode[api.Session](t, s.Secret().Post(t, "/v1/sessions", sessionRequest))
 	if confirmed {
 		confirm(t, s, session)
@@ -55,7 +55,7 @@ func crashAtStep(t *testing.T, step, key string, confirmed bool) {
 	body := orderRequest(session)
 	dieOrdering(t, s, session, body, key)
 
-	s.Restart(sliproadtest.Env())
+	outlive(s)
 	var orders []string
 	if key != "" { // clients that retry race with the recovery, and with each other
 		orders = retryAtOnce(t, s, session, body, key, 8)
@@ -76,11 +76,39 @@ func crashAtStep(t *testing.T, step, key string, confirmed bool) {
 	// It is a whole order: it can be paid.
 	sliproadtest.Decode[api.Order](t, s.Secret().Post(t, "/v1/test_helpers/orders/"+order+"/simulate", api.SimulateOrderRequest{Status: "completed"}))
 	wantStatus(t, s, session, "completed")
-	s.Stop()
-	db := openDatabase(t, s.Database(), "ro")
+	stopAll(s)
+	db := inspect(t, s)
 	wantSound(t, db)
 	wantCount(t, db, 1, "select count(*) from orders")
 	wantCount(t, db, 1, "select count(*) from events where type = 'transaction.pending' and order_id = $1", order)
+}
+
+// quickGateway makes the lease of an order end 20 s after its beginning.
+var quickGateway = "SLIPROAD_GATEWAY_TIMEOUT=100ms"
+
+// doomed starts a server that dies at the step. On PostgreSQL that is the first of its nodes; the other never dies.
+func doomed(t *testing.T, step string) *sliproadtest.Server {
+	t.Helper()
+	s := sliproadtest.Start(t, sliproadtest.Tags("crashtest"), sliproadtest.Env("SLIPROAD_CRASH_AT="+step, quickGateway))
+	if sliproadtest.OnPostgres() {
+		s.Node(1).Restart(sliproadtest.Env(quickGateway))
+	}
+	return s
+}
+
+// outlive goes on after the death: with the other node, or with a new start.
+func outlive(s *sliproadtest.Server) {
+	if !sliproadtest.OnPostgres() {
+		s.Restart(sliproadtest.Env())
+	}
+}
+
+// stopAll ends the server cleanly, a node that had died included.
+func stopAll(s *sliproadtest.Server) {
+	if sliproadtest.OnPostgres() {
+		s.Node(0).Restart(sliproadtest.Env(quickGateway))
+	}
+	s.Stop()
 }
 
 func confirm(t *testing.T, s *sliproadtest.Server, session *api.Session) {
@@ -96,7 +124,7 @@ func dieOrdering(t *testing.T, s *sliproadtest.Server, session *api.Session, bod
 	if key != "" {
 		header = []string{"Idempotency-Key", key}
 	}
-	a, err := s.Public().Do(context.Background(), http.MethodPost, orderPath(session), body, header...)
+	a, err := s.Node(0).Client(s.PublicKey).Do(context.Background(), http.MethodPost, orderPath(session), body, header...)
 	if err == nil {
 		t.Fatalf("the server should have died; it answered %v", a)
 	}
@@ -135,7 +163,7 @@ func TestCrashGivesBack(t *testing.T) {
 
 func crashGivesBack(t *testing.T, prior, key string) {
 	t.Helper()
-	s := sliproadtest.Start(t, sliproadtest.Tags("crashtest"), sliproadtest.Env("SLIPROAD_CRASH_AT=order.reserved"))
+	s := doomed(t, "order.reserved")
 	session := sliproadtest.Decode[api.Session](t, s.Secret().Post(t, "/v1/sessions", sessionRequest))
 	if prior == "confirmed" {
 		confirm(t, s, session)
@@ -144,7 +172,7 @@ func crashGivesBack(t *testing.T, prior, key string) {
 	body.Email = lostEmail
 	dieOrdering(t, s, session, body, key)
 
-	s.Restart(sliproadtest.Env())
+	outlive(s)
 	if key != "" { // the gateway fails still, which is no answer to keep
 		for range 2 {
 			a := postUntilDone(t, s.Public(), orderPath(session), body, key)
@@ -158,8 +186,8 @@ func crashGivesBack(t *testing.T, prior, key string) {
 	if id := awaitOrder(t, s, session); id != made.ID {
 		t.Errorf("the session has order %s, made was %s", id, made.ID)
 	}
-	s.Stop()
-	db := openDatabase(t, s.Database(), "ro")
+	stopAll(s)
+	db := inspect(t, s)
 	wantSound(t, db)
 	wantCount(t, db, 1, "select count(*) from orders")
 	wantCount(t, db, 1, "select count(*) from events where type = 'transaction.pending'")

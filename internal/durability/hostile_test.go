@@ -42,7 +42,7 @@ func TestHostileGateway(t *testing.T) {
 	}
 	all.Wait()
 	s.Stop()
-	db := openDatabase(t, s.Database(), "ro")
+	db := inspect(t, s)
 	wantSound(t, db)
 	wantCount(t, db, orders, "select count(*) from orders")
 	wantCount(t, db, orders, "select count(*) from events where type in ('transaction.completed', 'transaction.failed', 'transaction.cancelled', 'transaction.expired')")

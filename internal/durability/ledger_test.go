@@ -202,7 +202,14 @@ func (w *writer) send(q wish) (sliproadtest.Answer, error) {
 	if q.key != "" {
 		header = []string{"Idempotency-Key", q.key}
 	}
-	return client.Do(context.Background(), http.MethodPost, q.path, body, header...)
+	var a sliproadtest.Answer
+	var err error
+	await(func() bool {
+		a, err = client.Do(context.Background(), http.MethodPost, q.path, body, header...)
+		// Else another node had begun it, and died.
+		return !sliproadtest.OnPostgres() || a.Code() != api.CodeIdempotencyInProgress
+	})
+	return a, err
 }
 
 // grant sends the wish and records what is acknowledged. False: it was not.
@@ -370,13 +377,13 @@ func (w *writer) settleSession(r *record, q wish) {
 
 // awaitRecovered reads the session until no order of it is half made.
 func (w *writer) awaitRecovered(r *record) *api.Session {
-	for deadline := time.Now().Add(5 * time.Second); ; <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(awaitMost()); ; <-time.After(20 * time.Millisecond) {
 		s := decodeAnswer[api.Session](w, "/v1/sessions/"+r.id)
 		if s == nil || s.Attributes.Status != "processing" || s.Attributes.OrderID != nil {
 			return s
 		}
 		if time.Now().After(deadline) {
-			w.t.Errorf("session %s is processing without an order, 5 s after the restart", r.id)
+			w.t.Errorf("session %s is processing without an order, %v after the restart", r.id, awaitMost())
 			return nil
 		}
 	}

@@ -21,7 +21,7 @@ func TestRaces(t *testing.T) {
 	}
 	t.Cleanup(func() { // after all of them
 		s.Stop()
-		db := openDatabase(t, s.Database(), "ro")
+		db := inspect(t, s)
 		wantSound(t, db)
 		wantCount(t, db, 0, "select count(*) from sessions where status = 'cancelled' and order_id <> ''")
 		for round := range rounds {

@@ -66,7 +66,7 @@ func TestGracefulStop(t *testing.T) {
 		}
 	}
 	t.Logf("%d answered, %d not", len(made), len(unanswered))
-	db := openDatabase(t, s.Database(), "ro")
+	db := inspect(t, s)
 	wantSound(t, db)
 	rows := counts(t, db, "select external_customer_id, count(*) from sessions group by 1")
 	for _, name := range made {
@@ -96,7 +96,7 @@ func TestStopWaitsForTheGateway(t *testing.T) {
 	ordering.Wait()
 	s.Stopped()
 	made := sliproadtest.Decode[api.CreatedOrder](t, a)
-	db := openDatabase(t, s.Database(), "ro")
+	db := inspect(t, s)
 	wantSound(t, db)
 	wantCount(t, db, 1, "select count(*) from orders where id = $1 and status = 'created'", made.ID)
 }
@@ -104,6 +104,7 @@ func TestStopWaitsForTheGateway(t *testing.T) {
 // TestStopLeavesOneFile: after a clean end the database is the one file, whole, as whoever copies it expects.
 func TestStopLeavesOneFile(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "a data directory")
 	s := sliproadtest.Start(t)
 	session := newSession(t, s)
 	s.Stop()
@@ -122,6 +123,7 @@ func TestStopLeavesOneFile(t *testing.T) {
 // TestOneServerAtATime starts a second server on the same data: it must refuse, say why, and leave the first alone.
 func TestOneServerAtATime(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "a data directory")
 	s := sliproadtest.Start(t)
 	binary := sliproadtest.Build(t)
 	for name, out := range map[string]sliproadtest.Output{
@@ -150,6 +152,7 @@ func TestOneServerAtATime(t *testing.T) {
 // the directory keeps.
 func TestFirstStartRace(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "a data directory")
 	rounds := 8
 	if testing.Short() {
 		rounds = 3

@@ -57,6 +57,19 @@ func TestFailover(t *testing.T) {
 	s.finish()
 }
 
+// TestStandbysLost takes both standbys away, so that commits wait in vain on a primary that lives, and gives them back: what
+// had waited is then there, whether anybody was told or not.
+func TestStandbysLost(t *testing.T) {
+	t.Parallel()
+	s := &stage{ha: pgtest.StartHA(t)}
+	s.fleet = startFleet(t, s.ha.URL(), 2)
+	s.receiver = startReceiver(t, s.fleet)
+	for range rounds(t) {
+		s.round("both standbys are killed", s.killStandbys)
+	}
+	s.finish()
+}
+
 // round does something to the running whole, waits until it has recovered by itself, and checks what is left.
 func (s *stage) round(name string, do func()) {
 	t := s.t
@@ -124,6 +137,19 @@ func (s *stage) killPrimary() {
 	s.ha.Promote(s.ha.Candidate())
 	s.awaitReady(true, 30*time.Second)
 	s.ha.Rejoin(old)
+}
+
+func (s *stage) killStandbys() {
+	s.t.Helper()
+	s.ha.Node(1).Kill()
+	s.ha.Node(2).Kill()
+	s.awaitReady(false, 20*time.Second)
+	s.load.awaitFaults(2*clients, 30*time.Second)
+	s.ha.Rejoin(1)
+	s.ha.Rejoin(2)
+	began := time.Now()
+	s.awaitReady(true, 30*time.Second)
+	s.t.Logf("ready %v after the standbys were back", time.Since(began).Round(time.Millisecond))
 }
 
 func (s *stage) switchover() {

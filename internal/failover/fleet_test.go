@@ -159,7 +159,6 @@ type journal struct {
 	acks    []time.Time
 	faults  []fault
 	slowest time.Duration
-	stale   int
 }
 
 // fault is a request that failed as it may while something is down.

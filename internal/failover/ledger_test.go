@@ -89,8 +89,8 @@ func (f *fleet) startLoad(name string) *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{t: f.t, f: f, j: &journal{}, stop: cancel}
 	for i := range clients {
-		c := f.newClient(fmt.Sprintf("%s.%d", name, i), l.j)
-		c.ctx, c.tick = ctx, time.NewTicker(pace)
+		c := f.newClient(ctx, fmt.Sprintf("%s.%d", name, i), l.j)
+		c.tick = time.NewTicker(pace)
 		l.all = append(l.all, c)
 		l.running.Go(c.run)
 	}
@@ -101,8 +101,8 @@ func (f *fleet) startLoad(name string) *load {
 	return l
 }
 
-func (f *fleet) newClient(name string, j *journal) *client {
-	return &client{t: f.t, f: f, j: j, ctx: context.Background(), random: rand.New(rand.NewPCG(rand.Uint64(), 1)), name: name}
+func (f *fleet) newClient(ctx context.Context, name string, j *journal) *client {
+	return &client{t: f.t, f: f, j: j, ctx: ctx, random: rand.New(rand.NewPCG(rand.Uint64(), 1)), name: name}
 }
 
 // end ends the load and returns what was acknowledged.
@@ -459,7 +459,7 @@ func (f *fleet) each(records []*record, do func(c *client, r *record)) {
 	var running sync.WaitGroup
 	j := &journal{}
 	for i := range 3 * clients {
-		c := f.newClient(fmt.Sprint("checker", i), j)
+		c := f.newClient(context.Background(), fmt.Sprint("checker", i), j)
 		running.Go(func() {
 			for r := range work {
 				do(c, r)
