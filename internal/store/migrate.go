@@ -26,7 +26,8 @@ type Migration struct {
 	AppliedAt time.Time // zero: pending
 }
 
-func (db *DB) provider() (*goose.Provider, *sql.DB, error) {
+// provider is for one use; alone keeps other nodes from migrating meanwhile, which is a write.
+func (db *DB) provider(alone bool) (*goose.Provider, *sql.DB, error) {
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return nil, nil, err
@@ -36,9 +37,10 @@ func (db *DB) provider() (*goose.Provider, *sql.DB, error) {
 		return nil, nil, err
 	}
 	options := []goose.ProviderOption{goose.WithLogger(goose.NopLogger())}
-	if dialect == goose.DialectSQLite3 {
+	switch {
+	case dialect == goose.DialectSQLite3:
 		files = sqliteFiles{files}
-	} else {
+	case alone:
 		one, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(time.Second, 300))
 		if err != nil {
 			return nil, nil, errors.Join(err, conn.Close())
@@ -73,7 +75,7 @@ func (f sqliteFile) Read(p []byte) (int, error) { return f.text.Read(p) }
 
 // Migrate brings the schema up to date and returns the steps taken. It may run beside a server.
 func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
-	p, conn, err := db.provider()
+	p, conn, err := db.provider(true)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
 
 // Migrations lists the steps this version knows, and when each was taken.
 func (db *DB) Migrations(ctx context.Context) ([]Migration, error) {
-	p, conn, err := db.provider()
+	p, conn, err := db.provider(false)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func (db *DB) Migrations(ctx context.Context) ([]Migration, error) {
 // CheckSchema is nil where this version of the program can run on the schema: it is the one it knows, or one step
 // newer, which is additive; and the database is not half a copy of another: see Transfer.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	p, conn, err := db.provider()
+	p, conn, err := db.provider(false)
 	if err != nil {
 		return err
 	}
