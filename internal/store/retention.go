@@ -249,9 +249,9 @@ func (r Reader) OldNotifications(ctx context.Context, project checkout.ProjectID
 		err := row.Scan(&n.Gateway, &n.DedupKey, &received, &length, &order)
 		n.ReceivedAt, n.OrderGone, n.Bare = fromMicros(received), order == "", length == 0
 		return n, unavailable(err)
-	}, `select n.gateway, n.dedup_key, n.received_at, length(n.body), coalesce(o.id, '')
-		from notifications n left join orders o on o.project_id = n.project_id and o.id = n.order_id
-		where n.project_id = $1 and n.received_at < $2 and (n.received_at, n.gateway, n.dedup_key) > ($3, $4, $5)
+	}, `select n.gateway, n.dedup_key, n.received_at, length(n.body),
+		coalesce((select o.id from orders o where o.project_id = n.project_id and o.id = n.order_id), '')
+		from notifications n where n.project_id = $1 and n.received_at < $2 and (n.received_at, n.gateway, n.dedup_key) > ($3, $4, $5)
 		order by n.received_at, n.gateway, n.dedup_key limit $6`,
 		string(project), micros(before), micros(after.ReceivedAt), after.Gateway, after.DedupKey, limit)
 }
