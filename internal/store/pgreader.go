@@ -56,7 +56,14 @@ func (e *pgEngine) read(ctx context.Context, all []*pgStatement) error {
 		return failStatements(all, err)
 	}
 	defer conn.Release()
-	err = e.trip(ctx, conn.Conn().PgConn(), all, true)
+	// As one they cost the server less: it begins and ends a transaction once. If one of them fails, each has its own.
+	err = e.trip(ctx, conn.Conn().PgConn(), all, false)
+	if err != nil && e.classify(err) != pgLost && len(all) > 1 {
+		for _, st := range all {
+			st.err, st.sent = nil, false
+		}
+		err = e.trip(ctx, conn.Conn().PgConn(), all, true)
+	}
 	if err != nil && e.classify(err) == pgLost {
 		_ = conn.Conn().PgConn().Close(context.WithoutCancel(ctx))
 		return failStatements(all, lostError{err})
