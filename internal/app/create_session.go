@@ -47,19 +47,32 @@ func (a *App) CreateSession(ctx context.Context, call *checkout.Call, in *checko
 	}, nil
 }
 
+// insertSession finds the session's customer, and makes both.
 func (a *App) insertSession(ctx context.Context, call *checkout.Call, s *checkout.Session, given checkout.CustomerID) (*checkout.Session, error) {
 	customer, err := a.customer(ctx, call, s, given)
 	if err != nil {
 		return nil, err
 	}
+	s, err = a.insertSessionOf(ctx, call, s, customer)
+	var other otherCustomerError
+	if errors.As(err, &other) { // who told that may have been cut off, so it is checked in the transaction that relies on it
+		s, err = a.insertSessionOf(ctx, call, s, sessionCustomer{id: other.id, check: true})
+	}
+	return s, err
+}
+
+// insertSessionOf makes the session of the customer, and returns it as it is then. otherCustomerError: the external id has
+// a customer already.
+func (a *App) insertSessionOf(ctx context.Context, call *checkout.Call, s *checkout.Session, customer sessionCustomer) (*checkout.Session, error) {
 	s.CustomerID = customer.id
 	event, err := webhook.SessionEvent(call.Seed.EventID(0, call.Began), checkout.EventSessionCreated, s, call.Now)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	var there *checkout.Session
 	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := customer.settle(tx, s, call); err != nil {
+		there = nil
+		if err := customer.settle(ctx, tx, s, call); err != nil {
 			return err
 		}
 		inserted, err := tx.InsertSession(s)
@@ -72,13 +85,8 @@ func (a *App) insertSession(ctx context.Context, call *checkout.Call, s *checkou
 		}
 		return a.tellSession(ctx, tx, call.Seed, event)
 	})
-	var other otherCustomerError
-	if errors.As(err, &other) {
-		a.customers.put(s.ProjectID, s.ExternalCustomerID, other.id)
-		return nil, store.ErrConflict
-	}
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	a.customers.put(s.ProjectID, s.ExternalCustomerID, s.CustomerID)
 	if there != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/sliproad/sliproad/internal/store"
 )
 
-// customerCache remembers which customer an external id names. That never changes, so entries never go stale.
+// customerCache remembers which customer an external id names. That never changes, so entries never go stale; but only
+// what a commit has shown is entered, since a server that has been cut off believes in customers that will never be.
 type customerCache struct {
 	mu  sync.Mutex
 	ids map[externalCustomer]checkout.CustomerID
@@ -47,6 +48,7 @@ type sessionCustomer struct {
 	id     checkout.CustomerID
 	create bool
 	name   bool // the customer is there, without the external id
+	check  bool // the customer was there, with the external id, when somebody looked
 }
 
 // customer finds the session's customer (contract §2.1): by customerId, by externalCustomerId, or both, which must be
@@ -85,13 +87,19 @@ func (a *App) customerByID(ctx context.Context, s *checkout.Session, given check
 	return sessionCustomer{id: have.ID, name: true}, nil
 }
 
-// settle writes what remains to be written for the customer.
-func (c sessionCustomer) settle(tx *store.Tx, s *checkout.Session, call *checkout.Call) error {
+// settle writes what remains to be written for the customer. ErrConflict: decide anew.
+func (c sessionCustomer) settle(ctx context.Context, tx *store.Tx, s *checkout.Session, call *checkout.Call) error {
 	switch {
 	case c.create:
 		id, err := tx.EnsureCustomer(s.ProjectID, s.ExternalCustomerID, c.id, call.Now)
 		if err == nil && id != c.id {
 			return otherCustomerError{id}
+		}
+		return err
+	case c.check:
+		have, err := tx.CustomerByExternalID(ctx, s.ProjectID, s.ExternalCustomerID)
+		if errors.Is(err, store.ErrNotFound) || (err == nil && have.ID != c.id) {
+			return store.ErrConflict
 		}
 		return err
 	case c.name:

@@ -153,3 +153,38 @@ func (f *fleet) notification() *deed {
 		subject: "/v1/orders/" + order.ID, sign: `"status":"processing"`,
 	}
 }
+
+// TestPhantomCustomer has two nodes meet a customer that only an old primary believes in. Afterwards it must be the same
+// customer for every node, and one that is there.
+func TestPhantomCustomer(t *testing.T) {
+	t.Parallel()
+	ha := pgtest.StartHA(t)
+	f := startFleet(t, ha.URL(), 3)
+	create := func(n *node, in api.CreateSessionRequest) sliproadtest.Answer {
+		c, _ := n.client(false)
+		return c.Post(t, "/v1/sessions", in)
+	}
+	named := api.CreateSessionRequest{ExternalCustomerID: "phantom"}
+	f.session() // both nodes are connected
+	ha.Candidate()
+	var both sync.WaitGroup
+	for _, n := range f.nodes[:2] {
+		both.Go(func() { t.Logf("on the old primary: %d", create(n, named).Status) })
+	}
+	both.Wait()
+	ha.Zombie()
+	f.awaitReady(true, 30*time.Second)
+	var first string
+	for i, n := range f.nodes {
+		s := sliproadtest.Decode[api.Session](t, create(n, named))
+		if i == 0 {
+			first = s.Attributes.CustomerID
+		}
+		if s.Attributes.CustomerID != first {
+			t.Errorf("%s: the customer is %s; on the first node it was %s", n.name, s.Attributes.CustomerID, first)
+		}
+		if a := create(n, api.CreateSessionRequest{CustomerID: s.Attributes.CustomerID}); !a.OK() {
+			t.Errorf("%s: a session by the customerId that was told: %v", n.name, a)
+		}
+	}
+}
