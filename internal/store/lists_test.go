@@ -111,9 +111,18 @@ func (m *model) moveSession(r *rapid.T) {
 		}
 		return nil
 	}) {
-		moved.Version++
+		moved.Version = m.sessionVersion(r, moved.ID)
 		m.sessions[i] = &moved
 	}
+}
+
+// sessionVersion is the version that the last update has drawn by lot.
+func (m *model) sessionVersion(r *rapid.T, id checkout.SessionID) int64 {
+	s, err := m.db.Session(context.Background(), m.project, id)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return s.Version
 }
 
 // sweep records what is overdue, as the worker does.
@@ -133,7 +142,7 @@ func (m *model) sweep(r *rapid.T) {
 		was := s.Status
 		s.Status = checkout.SessionExpired
 		if m.write(r, func(tx *store.Tx) error { return tx.UpdateSession(s, was) }) {
-			s.Version++
+			s.Version = m.sessionVersion(r, s.ID)
 			m.sessions[i] = s
 		}
 	}
@@ -180,7 +189,11 @@ func (m *model) moveOrder(r *rapid.T) {
 	was := moved.Status
 	moved.Status = rapid.SampledFrom(checkout.OrderStatusTable).Draw(r, "to").Status
 	if m.write(r, func(tx *store.Tx) error { return tx.UpdateOrder(&moved, was) }) {
-		moved.Version++
+		fresh, err := m.db.Order(context.Background(), m.project, moved.ID)
+		if err != nil {
+			r.Fatal(err)
+		}
+		moved.Version = fresh.Version // which an update draws by lot
 		m.orders[i] = &moved
 	}
 }

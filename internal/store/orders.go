@@ -42,12 +42,12 @@ func (tx *Tx) ReserveOrder(o *checkout.Order, lease Lease) error {
 func (tx *Tx) UpdateOrder(o *checkout.Order, was checkout.OrderStatus) error {
 	err := tx.swap(`update orders set status = $1, external_order_id = $2, crypto_amount = $3, transaction_hash = $4,
 		failure_reason = $5, checkout_url = $6, checkout_seconds = $7, updated_at = $8, completed_at = $9, late_payment_at = $10,
-		late_crypto_amount = $11, late_transaction_hash = $12, version = version + 1
+		late_crypto_amount = $11, late_transaction_hash = $12, version = $16
 		where project_id = $13 and id = $14 and version = $15`,
 		string(o.Status), o.ExternalOrderID, o.CryptoAmount.String(), o.TransactionHash, o.FailureReason, o.CheckoutURL,
 		o.CheckoutSeconds, micros(o.UpdatedAt), micros(o.CompletedAt), micros(o.LatePaymentAt),
 		o.LateCryptoAmount.String(), o.LateTransactionHash, string(o.ProjectID),
-		string(o.ID), o.Version)
+		string(o.ID), o.Version, newVersion())
 	if err != nil {
 		return err
 	}

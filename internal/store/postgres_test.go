@@ -176,11 +176,17 @@ func TestNoDeadlock(t *testing.T) {
 	all.Wait()
 	for _, s := range rows {
 		have, err := nodes[0].Session(t.Context(), project, s.ID)
-		if err != nil || have.Version != 1+callers*each {
-			t.Errorf("version %d after %d changes, error %v", have.Version, callers*each, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(have.DestinationAddress, touched); n != callers*each {
+			t.Errorf("%d changes were kept of %d", n, callers*each)
 		}
 	}
 }
+
+// touched is what each change adds to an address.
+const touched = "+"
 
 // touch changes every session, whatever its version.
 func touch(tx *store.Tx, rows []*checkout.Session, forwards bool) error {
@@ -192,6 +198,7 @@ func touch(tx *store.Tx, rows []*checkout.Session, forwards bool) error {
 		for {
 			have, err := tx.Session(context.Background(), s.ProjectID, s.ID)
 			if err == nil {
+				have.DestinationAddress += touched
 				err = tx.UpdateSession(have, have.Status)
 			}
 			if err == nil {

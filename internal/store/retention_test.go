@@ -38,7 +38,11 @@ func newShelf(t *testing.T) *shelf {
 		f.order.Status = checkout.OrderExpired
 		return errors.Join(tx.UpdateOrder(f.order, checkout.OrderCreating), tx.InsertEvent(f.event), tx.InsertDelivery(f.delivery))
 	})
-	f.order.Version++
+	order, err := f.db.Order(t.Context(), s.ProjectID, f.order.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.order.Version = order.Version // which an update draws by lot
 	return f
 }
 

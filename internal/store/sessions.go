@@ -39,10 +39,10 @@ func (tx *Tx) UpdateSession(s *checkout.Session, was checkout.SessionStatus) err
 		return err
 	}
 	err = tx.swap(`update sessions set status = $1, network = $2, destination_address = $3, warnings = $4, country = $5,
-		country_source = $6, updated_at = $7, order_id = $8, version = version + 1
+		country_source = $6, updated_at = $7, order_id = $8, version = $12
 		where project_id = $9 and id = $10 and version = $11`,
 		string(s.Status), s.Network, s.DestinationAddress, warnings, s.Country, string(s.CountrySource),
-		micros(s.UpdatedAt), string(s.OrderID), string(s.ProjectID), string(s.ID), s.Version)
+		micros(s.UpdatedAt), string(s.OrderID), string(s.ProjectID), string(s.ID), s.Version, newVersion())
 	if err != nil {
 		return err
 	}

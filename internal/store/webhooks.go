@@ -31,16 +31,16 @@ func (tx *Tx) UpdateWebhook(w *checkout.Webhook) error {
 		return err
 	}
 	return tx.swap(`update webhooks set url = $1, events = $2, secret = $3, old_secrets = $4, status = $5,
-		disabled_reason = $6, failing_since = $7, updated_at = $8, version = version + 1
+		disabled_reason = $6, failing_since = $7, updated_at = $8, version = $12
 		where project_id = $9 and id = $10 and version = $11`,
 		w.URL, string(events), w.Secret, w.OldSecrets, string(w.Status), w.DisabledReason,
-		micros(w.FailingSince), micros(w.UpdatedAt), string(w.ProjectID), string(w.ID), w.Version)
+		micros(w.FailingSince), micros(w.UpdatedAt), string(w.ProjectID), string(w.ID), w.Version, newVersion())
 }
 
 // WebhookSucceeded forgets that the endpoint was failing, if it was.
 func (tx *Tx) WebhookSucceeded(w *checkout.Webhook) error {
-	_, err := tx.exec(`update webhooks set failing_since = 0, version = version + 1 where project_id = $1 and id = $2 and failing_since <> 0`,
-		string(w.ProjectID), string(w.ID))
+	_, err := tx.exec(`update webhooks set failing_since = 0, version = $3 where project_id = $1 and id = $2 and failing_since <> 0`,
+		string(w.ProjectID), string(w.ID), newVersion())
 	return err
 }
 
