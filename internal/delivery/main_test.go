@@ -28,7 +28,7 @@ func awaitMost() time.Duration {
 	if sliproadtest.OnPostgres() {
 		return 75 * time.Second
 	}
-	return 12 * time.Second
+	return 30 * time.Second
 }
 
 // await polls until the condition holds; it tells whether it came to hold.

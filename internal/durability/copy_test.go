@@ -98,6 +98,7 @@ func postgres(t *testing.T, url string) *sql.DB {
 // secret of before are as good, an order goes on, and a webhook that was due is delivered.
 func TestCopyToPostgres(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "what is copied is a file")
 	url, e := pgtest.URL(t), newEndpoint(t)
 	s := sliproadtest.Start(t)
 	hook := sliproadtest.Decode[api.Webhook](t, s.Secret().Post(t, "/v1/webhooks", api.CreateWebhookRequest{URL: e.url, Events: []string{"*"}}))
@@ -179,6 +180,7 @@ func TestCopyToPostgres(t *testing.T) {
 // that, and the next run goes on from there, to the same end.
 func TestKilledCopy(t *testing.T) {
 	t.Parallel()
+	sliproadtest.OnlySQLite(t, "what is copied is a file")
 	url := pgtest.URL(t)
 	s := sliproadtest.Start(t)
 	session := sliproadtest.Decode[api.Session](t, s.Secret().Post(t, "/v1/sessions", sessionRequest))
