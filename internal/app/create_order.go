@@ -61,7 +61,7 @@ func (a *App) reserveOrder(ctx context.Context, call *checkout.Call, id checkout
 		if err := tx.UpdateSession(s, was); err != nil {
 			return err
 		}
-		return tx.ReserveOrder(o, a.lease(call.Now))
+		return tx.ReserveOrder(o, a.lease(a.now()))
 	})
 	return o, err
 }

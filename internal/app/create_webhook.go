@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/url"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -32,23 +33,31 @@ func (a *App) CreateWebhook(ctx context.Context, call *checkout.Call, in *checko
 		setStatus(w, checkout.WebhookStatus(*in.Status))
 	}
 	w.Secret = a.Ring.Seal([]byte(secret), secretContext(w))
+	var there *checkout.Webhook
 	err := a.DB.Tx(ctx, func(tx *store.Tx) error {
-		inserted, err := tx.InsertWebhook(w)
+		there = nil
+		n, err := tx.CountWebhooks(ctx, w.ProjectID)
+		if err == nil && n >= checkout.MaxWebhooks { // unless an earlier run of this very call has made the last of them
+			there, err = tx.Webhook(ctx, w.ProjectID, w.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return checkout.Fail(checkout.CodeValidation, "The project has 100 endpoints already; delete one first.")
+			}
+			return err
+		}
 		if err != nil {
 			return err
 		}
-		if !inserted {
-			w, err = tx.Webhook(ctx, w.ProjectID, w.ID) // an earlier run of this very call got so far, and died
-			return err
-		}
-		n, err := tx.CountWebhooks(ctx, w.ProjectID)
-		if err == nil && n > checkout.MaxWebhooks {
-			return checkout.Fail(checkout.CodeValidation, "The project has 100 endpoints already; delete one first.")
+		inserted, err := tx.InsertWebhook(w)
+		if err == nil && !inserted {
+			there, err = tx.Webhook(ctx, w.ProjectID, w.ID) // an earlier run of this very call got so far, and died
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if there != nil {
+		w = there
 	}
 	a.endpoints.forget(w.ProjectID)
 	opened, err := a.Ring.Open(w.Secret, secretContext(w))

@@ -137,6 +137,7 @@ func (a *App) FinishDelivery(ctx context.Context, o Outgoing, attempt checkout.A
 	endpoint := *o.Webhook
 	_, err := again(ctx, func() (none struct{}, err error) {
 		return none, a.DB.Tx(ctx, func(tx *store.Tx) error {
+			endpoint = *o.Webhook
 			err := tx.RecordAttempt(&d, attempt, o.lease)
 			if errors.Is(err, store.ErrConflict) {
 				return nil // the lease had lapsed, or the endpoint is gone
@@ -150,7 +151,6 @@ func (a *App) FinishDelivery(ctx context.Context, o Outgoing, attempt checkout.A
 			case attempt.Succeeded():
 				return tx.WebhookSucceeded(o.Webhook)
 			}
-			endpoint = *o.Webhook
 			return recordFailure(ctx, tx, &endpoint, attempt, now)
 		})
 	})

@@ -35,7 +35,7 @@ func (a *App) tellOrder(ctx context.Context, tx *store.Tx, seed checkout.Seed, k
 // tellSession writes the event of a session's change, and its deliveries. Few subscribe to these; who does is known from
 // the endpoints as they were at most endpointTTL ago on another node, and as they are on this one.
 func (a *App) tellSession(ctx context.Context, tx *store.Tx, seed checkout.Seed, event checkout.Event) error {
-	endpoints, err := a.endpoints.of(ctx, tx.Reader, event.ProjectID, event.CreatedAt)
+	endpoints, err := a.endpoints.of(ctx, tx, event.ProjectID, event.CreatedAt)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ type cachedEndpoints struct {
 	until time.Time
 }
 
-func (c *endpointCache) of(ctx context.Context, r store.Reader, project checkout.ProjectID, now time.Time) ([]*checkout.Webhook, error) {
+func (c *endpointCache) of(ctx context.Context, tx *store.Tx, project checkout.ProjectID, now time.Time) ([]*checkout.Webhook, error) {
 	c.mu.Lock()
 	have, ok := c.rows[project]
 	changes := c.changes
@@ -100,19 +100,25 @@ func (c *endpointCache) of(ctx context.Context, r store.Reader, project checkout
 	if ok && now.Before(have.until) {
 		return have.list, nil
 	}
-	list, err := r.WebhooksOf(ctx, project) // without the lock: others of the transaction may wait for it
+	list, err := tx.WebhooksOf(ctx, project) // without the lock: others of the transaction may wait for it
 	if err != nil {
 		return nil, err
 	}
+	tx.OnCommit(func() { c.keep(project, cachedEndpoints{list, now.Add(endpointTTL)}, changes) })
+	return list, nil
+}
+
+// keep remembers what was read, unless that may be from before a change.
+func (c *endpointCache) keep(project checkout.ProjectID, endpoints cachedEndpoints, changes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.changes != changes {
+		return
+	}
 	if c.rows == nil {
 		c.rows = map[checkout.ProjectID]cachedEndpoints{}
 	}
-	if c.changes == changes { // else what was read may be from before a change
-		c.rows[project] = cachedEndpoints{list, now.Add(endpointTTL)}
-	}
-	return list, nil
+	c.rows[project] = endpoints
 }
 
 func (c *endpointCache) forget(project checkout.ProjectID) {

@@ -31,7 +31,7 @@ func (a *App) BeginIdempotent(ctx context.Context, call *checkout.Call, key stri
 		err = a.DB.Tx(ctx, func(tx *store.Tx) error {
 			c.state, c.rec, err = tx.ClaimIdempotent(&store.Idempotent{
 				Project: call.Project.ID, Key: key, Fingerprint: fingerprint[:], Seed: call.Seed,
-				Lease: store.Lease{Owner: a.node, Until: call.Now.Add(idempotencyLease)},
+				Lease: store.Lease{Owner: a.node, Until: a.now().Add(idempotencyLease)},
 			}, call.Now, a.gone)
 			return err
 		})

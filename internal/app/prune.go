@@ -248,7 +248,7 @@ func (p *pruning) pruneNotifications(ctx context.Context, project checkout.Proje
 func (p *pruning) step(ctx context.Context, remove func(*store.Tx) error, add func(*Pruned)) error {
 	began := p.app.Now()
 	if !p.in.DryRun {
-		if err := p.app.DB.Tx(ctx, remove); err != nil {
+		if err := p.app.DB.TxAlone(ctx, remove); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/store"
@@ -27,36 +28,33 @@ func (a *App) ResendEvent(ctx context.Context, call *checkout.Call, id checkout.
 	var made []*checkout.Delivery
 	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
 		made = nil
-		err := tx.HoldEvent(call.Project.ID, id)
+		endpoints, err := tx.WebhooksOf(ctx, call.Project.ID)
+		if err != nil {
+			return err
+		}
+		endpoints = slices.DeleteFunc(endpoints, func(w *checkout.Webhook) bool {
+			if in.WebhookID != nil {
+				return string(w.ID) != *in.WebhookID
+			}
+			return !w.Wants(event.Type)
+		})
+		if in.WebhookID != nil && len(endpoints) == 0 {
+			return checkout.FailField(checkout.CodeValidation, "webhookId", "is not an enabled endpoint of this project")
+		}
+		err = tx.HoldEvent(call.Project.ID, id)
 		if errors.Is(err, store.ErrConflict) { // it was old, and has been removed since it was read
 			return checkout.NotFound("event")
 		}
 		if err != nil {
 			return err
 		}
-		endpoints, err := tx.WebhooksOf(ctx, call.Project.ID)
-		if err != nil {
-			return err
-		}
-		named := false
 		for _, w := range endpoints {
-			if in.WebhookID != nil {
-				if string(w.ID) != *in.WebhookID {
-					continue
-				}
-				named = true
-			} else if !w.Wants(event.Type) {
-				continue
-			}
 			d := newDelivery(call.Seed.DeliveryID(len(made), call.Began), event, w, call.Now)
 			if err := tx.InsertDelivery(d); err != nil {
 				return err
 			}
 			made = append(made, d)
 			tx.OnCommit(func() { a.wakes.add(endpointKey{w.ProjectID, w.ID}) })
-		}
-		if in.WebhookID != nil && !named {
-			return checkout.FailField(checkout.CodeValidation, "webhookId", "is not an enabled endpoint of this project")
 		}
 		return nil
 	})

@@ -52,20 +52,14 @@ const (
 )
 
 // tx runs the function until its transaction is committed, within bounds.
-func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
+func (e *pgEngine) tx(ctx context.Context, solitary bool, fn func(*Tx) error) error {
 	patient, cancel := context.WithTimeout(ctx, e.presence.patience())
 	defer cancel()
-	alone, contended := false, false
+	alone, contended := solitary, false
 	for tries := 1; ; tries++ {
 		c := &pgCall{ctx: ctx, e: e, alone: alone || tries > togetherMost, turn: make(chan struct{}, 1)}
 		c.tx = &Tx{Reader: Reader{c}, run: c, ctx: context.WithoutCancel(ctx)}
-		if contended { // those of a node that stood in each other's way go one after the other
-			e.lane.Lock()
-		}
-		c.run(fn)
-		if contended {
-			e.lane.Unlock()
-		}
+		e.oneByOne(patient, contended, func() { c.run(fn) })
 		if c.verdict.cause == nil {
 			if c.panic != nil {
 				panic(c.panic)
@@ -78,7 +72,11 @@ func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
 			return c.err
 		}
 		switch c.verdict.class {
-		case pgFatal, pgDuplicate:
+		case pgDuplicate:
+			if c.alone { // the key was taken after the function had looked
+				return ErrConflict
+			}
+		case pgFatal:
 			if c.alone {
 				return c.verdict.cause
 			}
@@ -93,7 +91,7 @@ func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
 			}
 		}
 		e.retried.Add(1)
-		alone, contended = c.verdict.alone, c.verdict.class == pgContended
+		alone, contended = solitary || c.verdict.alone, c.verdict.class == pgContended
 		if err := pause(patient, c.verdict, tries); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -101,6 +99,19 @@ func (e *pgEngine) tx(ctx context.Context, fn func(*Tx) error) error {
 			return lostError{c.verdict.cause}
 		}
 	}
+}
+
+// oneByOne has those of a node that stood in each other's way go one after the other, for as long as their patience
+// lasts: then they take their chance.
+func (e *pgEngine) oneByOne(patient context.Context, contended bool, run func()) {
+	if contended {
+		select {
+		case e.lane <- struct{}{}:
+			defer func() { <-e.lane }()
+		case <-patient.Done():
+		}
+	}
+	run()
 }
 
 // pause waits before the next try: not at all for what another's failure has undone, longer and longer for what is not

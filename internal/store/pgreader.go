@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -37,7 +38,7 @@ func (e *pgEngine) readMany() {
 		for i, r := range batch {
 			all[i] = r.st
 		}
-		err := e.read(context.Background(), all)
+		err := e.read(context.Background(), pgTripTimeout, all)
 		for _, r := range batch {
 			if r.st.err == nil && !r.st.sent {
 				r.st.err = err
@@ -48,8 +49,8 @@ func (e *pgEngine) readMany() {
 }
 
 // read sends reads that stand for themselves, and sees to it that each has an answer or an error.
-func (e *pgEngine) read(ctx context.Context, all []*pgStatement) error {
-	ctx, cancel := context.WithTimeout(ctx, pgReadTimeout)
+func (e *pgEngine) read(ctx context.Context, most time.Duration, all []*pgStatement) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	conn, err := e.acquire(ctx)
 	if err != nil {
@@ -58,20 +59,26 @@ func (e *pgEngine) read(ctx context.Context, all []*pgStatement) error {
 	defer conn.Release()
 	// As one they cost the server less: it begins and ends a transaction once. If one of them fails, each has its own.
 	err = e.trip(ctx, conn.Conn().PgConn(), all, false)
-	if err != nil && e.classify(err) != pgLost && len(all) > 1 {
+	if err != nil && e.classify(err) == pgFatal && len(all) > 1 {
 		for _, st := range all {
 			st.err, st.sent = nil, false
 		}
 		err = e.trip(ctx, conn.Conn().PgConn(), all, true)
 	}
-	if err != nil && e.classify(err) == pgLost {
-		_ = conn.Conn().PgConn().Close(context.WithoutCancel(ctx))
+	if err == nil {
+		return nil
+	}
+	switch e.classify(err) {
+	case pgLost:
+		e.drop(conn.Conn().PgConn(), err)
 		return failStatements(all, lostError{err})
+	case pgContended:
+		return failStatements(all, contendedError{err})
 	}
 	return err
 }
 
-// failStatements gives the error to those that have neither an answer nor an error of their own.
+// failStatements gives all of them the error, even those that have an answer: they are read again.
 func failStatements(all []*pgStatement, err error) error {
 	for _, st := range all {
 		st.err = err
@@ -79,8 +86,8 @@ func failStatements(all []*pgStatement, err error) error {
 	return err
 }
 
-// again repeats a read while the server is not there, within bounds.
-func (e *pgEngine) again(ctx context.Context, query string, args []any, read func(*pgStatement) error) (*pgStatement, error) {
+// again repeats a read while the server is not there, or others hold what is read, within bounds.
+func (e *pgEngine) again(ctx context.Context, query string, args []any, read func(context.Context, *pgStatement) error) (*pgStatement, error) {
 	patient, cancel := context.WithTimeout(ctx, e.presence.patience())
 	defer cancel()
 	for tries := 1; ; tries++ {
@@ -88,19 +95,26 @@ func (e *pgEngine) again(ctx context.Context, query string, args []any, read fun
 		if err != nil {
 			return nil, err
 		}
-		err = read(st)
+		err = read(patient, st)
 		if err == nil {
 			return st, nil
 		}
-		var lost lostError
-		if !errors.As(err, &lost) || pause(patient, pgVerdict{class: pgLost}, tries) != nil {
+		var contended contendedError
+		if errors.As(err, &contended) { // next time on a connection of its own: neighbours may be to blame, or suffer
+			read = e.readAlone
+		}
+		if !postgresUnavailable(err) || pause(patient, pgVerdict{class: pgLost}, tries) != nil {
 			return nil, err
 		}
 	}
 }
 
+func (e *pgEngine) readAlone(ctx context.Context, st *pgStatement) error {
+	return e.read(ctx, pgReadTimeout, []*pgStatement{st})
+}
+
 func (e *pgEngine) query(ctx context.Context, query string, args ...any) (rows, error) {
-	st, err := e.again(ctx, query, args, func(st *pgStatement) error { return e.read(ctx, []*pgStatement{st}) })
+	st, err := e.again(ctx, query, args, e.readAlone)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +123,17 @@ func (e *pgEngine) query(ctx context.Context, query string, args ...any) (rows, 
 
 // queryRow reads one row, found by an index, along with what others read at this moment.
 func (e *pgEngine) queryRow(ctx context.Context, query string, args ...any) scanner {
-	st, err := e.again(ctx, query, args, func(st *pgStatement) error {
+	st, err := e.again(ctx, query, args, func(patient context.Context, st *pgStatement) error {
 		r := &pgRead{st: st, done: make(chan struct{})}
-		if err := handPg(ctx, e, e.reads, r); err != nil {
+		if err := handPg(patient, e, e.reads, r); err != nil {
 			return err
 		}
-		<-r.done
-		return st.err
+		select {
+		case <-r.done:
+			return st.err
+		case <-patient.Done():
+			return lostError{patient.Err()}
+		}
 	})
 	if err != nil {
 		return pgRow{err: err}
@@ -129,8 +147,7 @@ func (e *pgEngine) view(ctx context.Context, fn func(Reader) error) error {
 	defer cancel()
 	for tries := 1; ; tries++ {
 		err := e.viewOnce(ctx, fn)
-		var lost lostError
-		if !errors.As(err, &lost) || pause(patient, pgVerdict{class: pgLost}, tries) != nil {
+		if !postgresUnavailable(err) || pause(patient, pgVerdict{class: pgLost}, tries) != nil {
 			return err
 		}
 	}
@@ -172,11 +189,17 @@ func (v *pgView) ask(ctx context.Context, query string, args []any) (*pgStatemen
 		all = []*pgStatement{{query: "begin isolation level repeatable read, read only"}, st}
 	}
 	err = v.e.trip(ctx, v.conn, all, false)
-	if err != nil && v.e.classify(err) == pgLost {
-		_ = v.conn.Close(context.WithoutCancel(ctx))
-		return nil, lostError{err}
+	if err == nil {
+		return st, nil
 	}
-	return st, err
+	switch v.e.classify(err) {
+	case pgLost:
+		v.e.drop(v.conn, err)
+		return nil, lostError{err}
+	case pgContended:
+		return nil, contendedError{err}
+	}
+	return nil, err
 }
 
 func (v *pgView) query(ctx context.Context, query string, args ...any) (rows, error) {

@@ -160,7 +160,6 @@ func (b *pgBatch) run() (*pgCall, error) {
 	b.release = sync.OnceFunc(conn.Release)
 	defer b.release()
 	b.conn = conn.Conn().PgConn()
-	delete(b.conn.CustomData(), pgWarned)
 	for b.running() > 0 {
 		culprit, err := b.round(ctx)
 		if err != nil {
@@ -193,7 +192,7 @@ func (b *pgBatch) round(ctx context.Context) (*pgCall, error) {
 // take gathers what is pending, behind the transaction's beginning. What a failed function has not sent is dropped.
 func (b *pgBatch) take() (all []*pgStatement, owners []*pgCall) {
 	if !b.begun {
-		all, owners = append(all, &pgStatement{query: "begin isolation level read committed"}), append(owners, nil)
+		all, owners = append(all, &pgStatement{query: beginTx}), append(owners, nil)
 		if !b.w.e.prepared {
 			all, owners = append(all, &pgStatement{query: pgSetLimits}), append(owners, nil)
 		}
@@ -220,6 +219,16 @@ func blame(all []*pgStatement, owners []*pgCall) *pgCall {
 	return nil
 }
 
+// blamed is the statement that failed; nil: none did.
+func blamed(all []*pgStatement) *pgStatement {
+	for _, st := range all {
+		if st.err != nil {
+			return st
+		}
+	}
+	return nil
+}
+
 // note remembers which functions have changed something.
 func note(all []*pgStatement, owners []*pgCall) {
 	for i, st := range all {
@@ -238,10 +247,7 @@ func (b *pgBatch) trip(ctx context.Context, all []*pgStatement) error {
 // giveUp ends the transaction, so that the connection serves again, and returns the error.
 func (b *pgBatch) giveUp(ctx context.Context, err error) error {
 	if b.w.e.classify(err) == pgLost {
-		if hungUp(err) {
-			b.w.e.hosts.suspect(b.conn)
-		}
-		_ = b.conn.Close(ctx) // it has failed, or leads to a server that is of no use
+		b.w.e.drop(b.conn, err)
 		return lostError{err}
 	}
 	if b.trip(ctx, []*pgStatement{{query: "rollback"}}) != nil {
@@ -309,11 +315,15 @@ func (b *pgBatch) settle(ctx context.Context, all []*pgStatement, owners []*pgCa
 		if owner := blame(all, owners); owner != nil || b.w.e.classify(err) == pgContended {
 			return owner, b.giveUp(ctx, err) // an earlier statement failed, so the commit was not carried out
 		}
-		b.w.rename() // the count itself failed: another server has a later one
-		return nil, b.giveUp(ctx, lostError{err})
+		if blamed(all) != nil { // the count itself failed: another server has a fence
+			b.w.rename()
+			return nil, b.giveUp(ctx, lostError{err})
+		}
 	}
 	if err == nil {
 		err = errors.New("the server warned that the commit may not have been replicated")
+	} else if last.err != nil && hungUp(err) {
+		b.w.e.hosts.suspect(b.conn)
 	}
 	err = b.giveUp(ctx, lostError{err})
 	b.release() // it may be the only one there is
@@ -333,6 +343,8 @@ func (b *pgBatch) settle(ctx context.Context, all []*pgStatement, owners []*pgCa
 }
 
 func takeBackError() error { return &pgconn.PgError{Code: "23505", Message: errTakeBack.Error()} }
+
+const beginTx = "begin isolation level read committed"
 
 // countCommit counts a writer's commits in a row of its own. If there is a fence, findOut has decided that the commit is
 // not to be: the division by zero undoes it.
@@ -371,14 +383,14 @@ func (w *pgWriter) fence(ctx context.Context) (seq int64, err error) {
 		return 0, err
 	}
 	c := conn.Conn().PgConn()
-	delete(c.CustomData(), pgWarned)
 	ctx, cancel := context.WithTimeout(ctx, pgTripTimeout)
 	defer cancel()
-	if err := w.e.trip(ctx, c, []*pgStatement{st}, false); err != nil {
-		if hungUp(err) {
+	commit := &pgStatement{query: "commit"}
+	if err := w.e.trip(ctx, c, []*pgStatement{{query: beginTx}, st, commit}, false); err != nil {
+		if commit.err != nil && hungUp(err) {
 			w.e.hosts.suspect(c)
 		}
-		_ = c.Close(context.WithoutCancel(ctx))
+		w.e.drop(c, err)
 		return 0, err
 	}
 	if warned, _ := c.CustomData()[pgWarned].(bool); warned {

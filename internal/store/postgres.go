@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,7 @@ type pgEngine struct {
 	hosts    pgHosts
 	presence presence
 
-	lane    sync.Mutex // of transactions that have met others in their way
+	lane    chan struct{} // holds the one transaction that has met others in its way and is tried again
 	writes  chan *pgCall
 	reads   chan *pgRead
 	closing sync.RWMutex // held for reading while work is handed over
@@ -64,7 +65,7 @@ func openPostgres(setting string, opts Options, c *counters) (*pgEngine, error) 
 	cores := runtime.GOMAXPROCS(0)
 	writers, readers := max(4, cores), max(2, cores)
 	switch {
-	case config.MaxConns != pgDefaultConns(): // set in the URL
+	case strings.Contains(setting, "pool_max_conns="):
 	case opts.ReadConns > 0:
 		config.MaxConns = int32(max(3, opts.ReadConns))
 	default:
@@ -76,7 +77,7 @@ func openPostgres(setting string, opts Options, c *counters) (*pgEngine, error) 
 		config.MinConns = int32(min(writers+readers, int(config.MaxConns)))
 	}
 	e := &pgEngine{
-		counters: c, config: config.ConnConfig, opts: opts, stop: make(chan struct{}),
+		counters: c, config: config.ConnConfig, opts: opts, stop: make(chan struct{}), lane: make(chan struct{}, 1),
 		writes: make(chan *pgCall, opts.MaxBatch), reads: make(chan *pgRead, maxReads),
 	}
 	e.prepared = config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
@@ -106,15 +107,12 @@ func (e *pgEngine) beat() {
 			return
 		case <-tick.C:
 		}
-		_ = e.tx(context.Background(), func(tx *Tx) error { // what comes of it, pgHosts remembers
+		_ = e.tx(context.Background(), false, func(tx *Tx) error { // what comes of it, pgHosts remembers
 			tx.confirm = true
 			return nil
 		})
 	}
 }
-
-// pgDefaultConns is the driver's default for the number of connections, which says that the URL has none.
-func pgDefaultConns() int32 { return max(4, int32(runtime.NumCPU())) }
 
 // configure sets what the URL leaves open.
 func (e *pgEngine) configure(c *pgx.ConnConfig) {
@@ -205,6 +203,8 @@ type pgHosts struct {
 	shunned   map[string]int // how many suspicions of the host are fresh
 }
 
+var errShunned = errors.New("store: the server let a commit hang a moment ago")
+
 var errOldPrimary = errors.New("store: the server is an old primary; another has been promoted since")
 
 // meet notes a new connection, and refuses one that is not to be used.
@@ -216,7 +216,7 @@ func (h *pgHosts) meet(conn *pgconn.PgConn, timeline string) error {
 	}
 	h.newest = max(h.newest, timeline)
 	if h.shunned[hostOf(conn)] > 0 {
-		return fmt.Errorf("store: %s let a commit hang a moment ago", hostOf(conn))
+		return fmt.Errorf("%w: %s", errShunned, hostOf(conn))
 	}
 	h.met++
 	conn.CustomData()[pgMet] = h.met
@@ -253,8 +253,15 @@ func (h *pgHosts) suspect(conn *pgconn.PgConn) {
 	time.AfterFunc(pgSuspicion, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.shunned[host]--
+		h.shunned[host] = max(0, h.shunned[host]-1)
 	})
+}
+
+// forgive lets new connections go to the hosts that were suspected.
+func (h *pgHosts) forgive() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shunned = map[string]int{}
 }
 
 func hostOf(conn *pgconn.PgConn) string { return conn.Conn().RemoteAddr().String() }
@@ -308,6 +315,9 @@ func (e *pgEngine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			e.presence.missed()
+		}
+		if errors.Is(err, errShunned) {
+			e.hosts.forgive() // no other serves
 		}
 		return nil, lostError{err}
 	}
@@ -380,7 +390,7 @@ func (e *pgEngine) trip(ctx context.Context, conn *pgconn.PgConn, all []*pgState
 		var err error
 		if prepared[i], err = prepare(ctx, conn, st.query); err != nil {
 			st.err = err
-			return err
+			return err // of a read, it is a mistake of ours, which its neighbours share
 		}
 	}
 	p := conn.StartPipeline(ctx)
@@ -402,7 +412,7 @@ func (e *pgEngine) trip(ctx context.Context, conn *pgconn.PgConn, all []*pgState
 	if err := p.Flush(); err != nil {
 		return errors.Join(err, p.Close())
 	}
-	err := readAnswers(p, all, apart)
+	err := readAnswers(conn, p, all, apart)
 	end := p.Close() // says the same again, after an error
 	if err == nil {
 		err = end
@@ -411,8 +421,11 @@ func (e *pgEngine) trip(ctx context.Context, conn *pgconn.PgConn, all []*pgState
 	return err
 }
 
-func readAnswers(p *pgconn.Pipeline, all []*pgStatement, apart bool) (first error) {
+// readAnswers reads the answers in their order, so that what the server warns of meanwhile is told of the one that is being
+// read: pgWarned is left from the last, which may be a commit.
+func readAnswers(conn *pgconn.PgConn, p *pgconn.Pipeline, all []*pgStatement, apart bool) (first error) {
 	for _, st := range all {
+		delete(conn.CustomData(), pgWarned)
 		result, err := p.GetResults()
 		switch rr := result.(type) {
 		case *pgconn.ResultReader:
@@ -459,6 +472,17 @@ func prepare(ctx context.Context, conn *pgconn.PgConn, query string) (*pgconn.St
 	}
 	known[query] = sd
 	return sd, nil
+}
+
+// drop closes a connection that has failed, or leads to a server that is of no use. If it only went silent, so may all others
+// have that were made before: they are made anew.
+func (e *pgEngine) drop(conn *pgconn.PgConn, err error) {
+	if hungUp(err) {
+		e.pool.Reset()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
 }
 
 // hungUp tells whether the error is that of a wait that ended, not of an answer.

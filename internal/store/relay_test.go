@@ -31,6 +31,7 @@ type fault int
 const (
 	passes      fault = iota
 	losesAnswer       // what is asked arrives; the answer is lost, with the connection
+	stalls            // nothing goes through any more, and nobody is told
 	losesAsked        // what is asked is lost, with the connection
 	holdsAsked        // what is asked is lost for now, with the connection to the client; release delivers it
 )
@@ -111,6 +112,8 @@ func (c *relayed) pass(piece []byte, to io.Writer, asks bool) (more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.fault == stalls:
+		return true
 	case c.fault == losesAnswer && !asks:
 		_ = c.client.Close()
 		return false

@@ -78,7 +78,10 @@ func (e *sqliteEngine) close() error {
 	return errors.Join(e.writes.close(), e.reads.Close())
 }
 
-func (e *sqliteEngine) tx(ctx context.Context, fn func(*Tx) error) error { return e.writes.do(ctx, fn) }
+// tx runs one function after the other, whoever wants to be alone.
+func (e *sqliteEngine) tx(ctx context.Context, _ bool, fn func(*Tx) error) error {
+	return e.writes.do(ctx, fn)
+}
 
 func (e *sqliteEngine) migrator() (*sql.DB, goose.Dialect, error) {
 	conn, err := sql.Open("sqlite", dsn(e.path))

@@ -47,7 +47,7 @@ type DB struct {
 // engine is what differs between SQLite and PostgreSQL: not the SQL, but how a statement gets there and back.
 type engine interface {
 	querier
-	tx(ctx context.Context, fn func(*Tx) error) error
+	tx(ctx context.Context, alone bool, fn func(*Tx) error) error
 	view(ctx context.Context, fn func(Reader) error) error
 	close() error
 }
@@ -132,9 +132,18 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // Tx runs the function in a transaction and returns once its writes are durable. The function may run more than once,
-// must not block, and must not keep the Tx. Functions of concurrent callers share one commit: see writer and pgWriter.
+// must not block, must not keep the Tx, and sets whatever it sets outside anew in each run. Functions of concurrent
+// callers share one commit, see writer and pgWriter; on PostgreSQL they even share the transaction, side by side. So a
+// compare-and-swap or a unique key decides between them, but a row that one of them holds is not locked for the others.
+// Only what a nil error came with is confirmed: after an error, nothing that the function saw is to be relied on.
 func (db *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
-	return unavailable(db.tx(ctx, fn))
+	return unavailable(db.tx(ctx, false, fn))
+}
+
+// TxAlone is Tx in a transaction that the function has for itself, so that the rows which others hold are locked for it,
+// and those that it holds for them.
+func (db *DB) TxAlone(ctx context.Context, fn func(*Tx) error) error {
+	return unavailable(db.tx(ctx, true, fn))
 }
 
 // Snapshot runs reads that see one state of the database. The function may run more than once.

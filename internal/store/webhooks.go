@@ -52,9 +52,10 @@ func (tx *Tx) DeleteWebhook(w *checkout.Webhook) error {
 // DropDeliveries fails what, at the time given, was still to be delivered to the endpoint, up to the limit, and returns
 // how many. What came later, for an endpoint enabled anew, stays; so does what is being sent at this moment.
 func (tx *Tx) DropDeliveries(project checkout.ProjectID, id checkout.WebhookID, now time.Time, limit int) (int64, error) {
+	// The conditions stand twice: while a row is waited for, another node may have leased it.
 	return tx.exec(`update deliveries set status = 'failed', finished_at = $1 where project_id = $2 and id in
 		(select id from deliveries where project_id = $2 and webhook_id = $3 and status = 'pending' and created_at <= $1
-		and lease_until <= $1 order by due_at limit $4)`,
+		and lease_until <= $1 order by due_at limit $4) and status = 'pending' and lease_until <= $1`,
 		micros(now), string(project), string(id), limit)
 }
 
