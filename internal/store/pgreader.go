@@ -99,6 +99,9 @@ func (e *pgEngine) again(ctx context.Context, query string, args []any, read fun
 		if err == nil {
 			return st, nil
 		}
+		if ctx.Err() == nil && patient.Err() != nil && !postgresUnavailable(err) {
+			err = lostError{err} // it is our patience that has ended
+		}
 		var contended contendedError
 		if errors.As(err, &contended) { // next time on a connection of its own: neighbours may be to blame, or suffer
 			read = e.readAlone

@@ -298,7 +298,7 @@ func (b *pgBatch) finish(ctx context.Context) (*pgCall, error) {
 	if err := add(countCommit, b.w.place, b.w.id, b.w.seq); err != nil {
 		return nil, b.giveUp(ctx, err)
 	}
-	all, owners = append(all, &pgStatement{query: "commit"}), append(owners, nil)
+	all, owners = append(all, &pgStatement{query: commitTx}), append(owners, nil)
 	err := b.trip(ctx, all)
 	if warned, _ := b.conn.CustomData()[pgWarned].(bool); err == nil && !warned {
 		b.w.e.commits.Add(1)
@@ -344,7 +344,10 @@ func (b *pgBatch) settle(ctx context.Context, all []*pgStatement, owners []*pgCa
 
 func takeBackError() error { return &pgconn.PgError{Code: "23505", Message: errTakeBack.Error()} }
 
-const beginTx = "begin isolation level read committed"
+const (
+	beginTx  = "begin isolation level read committed"
+	commitTx = "commit"
+)
 
 // countCommit counts a writer's commits in a row of its own. If there is a fence, findOut has decided that the commit is
 // not to be: the division by zero undoes it.
@@ -385,7 +388,7 @@ func (w *pgWriter) fence(ctx context.Context) (seq int64, err error) {
 	c := conn.Conn().PgConn()
 	ctx, cancel := context.WithTimeout(ctx, pgTripTimeout)
 	defer cancel()
-	commit := &pgStatement{query: "commit"}
+	commit := &pgStatement{query: commitTx}
 	if err := w.e.trip(ctx, c, []*pgStatement{{query: beginTx}, st, commit}, false); err != nil {
 		if commit.err != nil && hungUp(err) {
 			w.e.hosts.suspect(c)

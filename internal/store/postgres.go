@@ -26,7 +26,7 @@ const (
 	pgPatience       = 8 * time.Second // within which a transaction that met a failover is tried again
 	pgReadTimeout    = 20 * time.Second
 	pgBeat           = time.Second      // between commits that find out whether the server is the primary still
-	pgSuspicion      = 10 * time.Second // for which a host that let a commit hang is not asked, if another answers
+	pgSuspicion      = 10 * time.Second // for which a host that let a commit hang is not asked
 )
 
 // pgLimits bound what a node that hangs can keep others from: the server ends a transaction whose client is silent, and
@@ -203,8 +203,6 @@ type pgHosts struct {
 	shunned   map[string]int // how many suspicions of the host are fresh
 }
 
-var errShunned = errors.New("store: the server let a commit hang a moment ago")
-
 var errOldPrimary = errors.New("store: the server is an old primary; another has been promoted since")
 
 // meet notes a new connection, and refuses one that is not to be used.
@@ -216,7 +214,7 @@ func (h *pgHosts) meet(conn *pgconn.PgConn, timeline string) error {
 	}
 	h.newest = max(h.newest, timeline)
 	if h.shunned[hostOf(conn)] > 0 {
-		return fmt.Errorf("%w: %s", errShunned, hostOf(conn))
+		return fmt.Errorf("store: %s let a commit hang a moment ago", hostOf(conn))
 	}
 	h.met++
 	conn.CustomData()[pgMet] = h.met
@@ -253,15 +251,8 @@ func (h *pgHosts) suspect(conn *pgconn.PgConn) {
 	time.AfterFunc(pgSuspicion, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.shunned[host] = max(0, h.shunned[host]-1)
+		h.shunned[host]--
 	})
-}
-
-// forgive lets new connections go to the hosts that were suspected.
-func (h *pgHosts) forgive() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.shunned = map[string]int{}
 }
 
 func hostOf(conn *pgconn.PgConn) string { return conn.Conn().RemoteAddr().String() }
@@ -315,9 +306,6 @@ func (e *pgEngine) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			e.presence.missed()
-		}
-		if errors.Is(err, errShunned) {
-			e.hosts.forgive() // no other serves
 		}
 		return nil, lostError{err}
 	}
@@ -397,6 +385,9 @@ func (e *pgEngine) trip(ctx context.Context, conn *pgconn.PgConn, all []*pgState
 	binary := []int16{1}
 	for i, st := range all {
 		st.sent = true
+		if st.query == commitTx && i > 0 {
+			p.SendFlushRequest() // so that it is seen what is waited for: the server keeps answers back until it is told to send them
+		}
 		if prepared[i] != nil {
 			p.SendQueryStatement(prepared[i], st.params, st.formats, binary)
 		} else {
