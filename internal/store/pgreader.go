@@ -74,6 +74,7 @@ func (e *pgEngine) read(ctx context.Context, most time.Duration, all []*pgStatem
 		return failStatements(all, lostError{err})
 	case pgContended:
 		return failStatements(all, contendedError{err})
+	case pgFatal, pgDuplicate:
 	}
 	return err
 }
@@ -201,6 +202,7 @@ func (v *pgView) ask(ctx context.Context, query string, args []any) (*pgStatemen
 		return nil, lostError{err}
 	case pgContended:
 		return nil, contendedError{err}
+	case pgFatal, pgDuplicate:
 	}
 	return nil, err
 }
