@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,6 +23,7 @@ func (e *pgEngine) readMany() {
 	var batch []*pgRead
 	for first := range e.reads {
 		batch = append(batch[:0], first)
+		runtime.Gosched() // requests that are ready to read come first, and along
 	gather:
 		for len(batch) < maxReads {
 			select {
