@@ -56,10 +56,14 @@ func (e *pgEngine) tx(ctx context.Context, solitary bool, fn func(*Tx) error) er
 	patient, cancel := context.WithTimeout(ctx, e.presence.patience())
 	defer cancel()
 	alone, contended := solitary, false
+	var cause error // of the last failure
 	for tries := 1; ; tries++ {
 		c := &pgCall{ctx: ctx, e: e, alone: alone || tries > togetherMost, turn: make(chan struct{}, 1)}
 		c.tx = &Tx{Reader: Reader{c}, run: c, ctx: context.WithoutCancel(ctx)}
-		e.oneByOne(patient, contended, func() { c.run(fn) })
+		if !e.oneByOne(patient, contended, func() { c.run(fn) }) {
+			return errors.Join(ctx.Err(), contendedError{cause})
+		}
+		cause = c.verdict.cause
 		if c.verdict.cause == nil {
 			if c.panic != nil {
 				panic(c.panic)
@@ -101,17 +105,19 @@ func (e *pgEngine) tx(ctx context.Context, solitary bool, fn func(*Tx) error) er
 	}
 }
 
-// oneByOne has those of a node that stood in each other's way go one after the other, for as long as their patience
-// lasts: then they take their chance.
-func (e *pgEngine) oneByOne(patient context.Context, contended bool, run func()) {
+// oneByOne has those of a node that stood in each other's way run one after the other. False: the caller's patience ended
+// before its turn came, and it did not run.
+func (e *pgEngine) oneByOne(patient context.Context, contended bool, run func()) (ran bool) {
 	if contended {
 		select {
 		case e.lane <- struct{}{}:
 			defer func() { <-e.lane }()
 		case <-patient.Done():
+			return false
 		}
 	}
 	run()
+	return true
 }
 
 // pause waits before the next try: not at all for what another's failure has undone, longer and longer for what is not
