@@ -154,10 +154,10 @@ function emailField() {
   return field("email", text("email"), input, text("email_hint"));
 }
 
-// pair puts two fields side by side where there is room; a lone one stands alone.
+// pair puts two fields side by side where there is room, with the second's hint below both. A lone one stands alone.
 function pair(kind, ...fields) {
   const there = fields.filter(Boolean);
-  return there.length > 1 ? el("div", { class: `pair ${kind}` }, ...there) : there[0];
+  return there.length > 1 ? el("div", { class: `pair ${kind}` }, ...there, there[1].querySelector(".hint")) : there[0];
 }
 
 function buildForm() {
@@ -246,6 +246,7 @@ function saveTyped() {
 
 function updateForm() {
   if (controls.fiatAmount) setHint("fiatAmount", limitHint());
-  if (controls.walletAddress) setHint("walletAddress", text(`${wording("address")}_hint`, { asset: valueOf("cryptoCurrency") || text("crypto_currency") }));
+  const asset = valueOf("cryptoCurrency");
+  if (controls.walletAddress) setHint("walletAddress", asset && text(`${wording("address")}_hint`, { asset }));
   updateSummary();
 }

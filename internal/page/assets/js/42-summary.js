@@ -25,14 +25,14 @@ function cryptoRow(label) {
   const asset = fixed("cryptoCurrency");
   return el("div", { class: !asset && "live" }, el("dt", null, text(label)),
     el("dd", null, el("span", asset ? { "data-fixed": "destinationCurrency" } : { "data-now": "cryptoCurrency" }),
-      el("small", { class: "live", "data-now": "estimate" }, "\u00a0")));
+      el("div", { class: "live estimate", "data-now": "estimate" })));
 }
 
 function walletRow() {
   const panel = el("div", { class: "address", "data-address-panel": "" });
   showAddress(panel, session.destinationAddress, null);
   const warned = session.warnings?.some((one) => one.code === "ADDRESS_CHECKSUM");
-  return el("div", null, el("dt", null, text(buys() ? "wallet" : "refund_wallet")),
+  return el("div", { class: "tall" }, el("dt", null, text(buys() ? "wallet" : "refund_wallet")),
     el("dd", { "data-fixed": "destinationAddress" }, panel,
       el("p", { class: "hint" }, text("address_compare")), warned && el("p", { class: "warning" }, text("address_checksum"))));
 }
@@ -50,7 +50,7 @@ function updateSummary() {
   put("cryptoCurrency", code ? named(assetName(), code) : "–");
   put("network", networkName() || "–");
   const quote = quotes.dated ? null : pickedChoice()?.quote;
-  put("estimate", quote ? text("about", { amount: estimate(quote.cryptoAmount, quote.cryptoCurrency) }) : "\u00a0");
+  put("estimate", quote ? text("about", { amount: estimate(quote.cryptoAmount, quote.cryptoCurrency) }) : code ? "…" : "");
   summary.querySelector("h1").textContent = title();
   if (main.contains(summary)) retitle();
 }

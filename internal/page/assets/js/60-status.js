@@ -110,7 +110,7 @@ function orderFacts(order) {
   return [
     ...(buys() ? [paid, traded] : [traded, paid]),
     fact(text("network"), known || order.network),
-    order.walletAddress && fact(text(buys() ? "wallet" : "refund_wallet"), el("div", { class: "address" }, groupsOf(order.walletAddress))),
+    order.walletAddress && fact(text(buys() ? "wallet" : "refund_wallet"), groupsOf(order.walletAddress)),
     fact(text("provider"), order.gatewayName),
     fact(text("order"), el("code", { dir: "ltr", translate: "no" }, order.orderId)),
     order.transactionHash && fact(text("transaction"), el("code", { dir: "ltr", translate: "no" }, order.transactionHash)),
@@ -121,7 +121,7 @@ function orderFacts(order) {
 function returnURL() {
   if (!webURL(session.redirectUrl)) return null;
   const { order } = session;
-  const query = new URLSearchParams({ sessionId: session.sessionId, ...(order && { orderId: order.orderId }), status: order?.status ?? session.status });
+  const query = new URLSearchParams({ sessionId: session.sessionId, ...(order && { orderId: order.orderId }), status: order?.status ?? stateOf() });
   const [address, ...fragment] = session.redirectUrl.split("#");
   const joint = !address.includes("?") ? "?" : /[?&]$/.test(address) ? "" : "&";
   return address + joint + query + (fragment.length ? `#${fragment.join("#")}` : "");
