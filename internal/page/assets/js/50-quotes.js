@@ -172,7 +172,7 @@ const REASONS = { INVALID_AMOUNT: "amount", INVALID_CURRENCY: "currency", INVALI
 
 // quoteNotes are the quiet lines below the cards: that prices are estimates, and which gateways gave none.
 function quoteNotes(all) {
-  if (!all.length) return [];
+  if (!all.length) return quotes.state === "loading" ? [text("quotes_estimate")] : [];
   const silent = quotes.errors.filter((one) => !one.eligible && REASONS[one.code]);
   const notes = silent.map((one) => text(`quotes_error_${REASONS[one.code]}`, { gateway: gatewayName(one.gateway) }));
   return quotes.list.length ? [text("quotes_estimate"), ...notes] : notes;
