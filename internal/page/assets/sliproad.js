@@ -1,4 +1,4 @@
-/*! Sliproad checkout on your page, see docs/checkout.md: <script src="https://pay.example.com/sliproad.js"></script> */
+/*! Sliproad checkout on your page, see docs/checkout.md. <script src="https://pay.example.com/sliproad.js"></script> */
 (() => {
   "use strict";
   if (window.Sliproad?.open) return;
@@ -104,8 +104,8 @@
     const silent = () => {
       link.style.display = "block";
       console.error(
-        `Sliproad: the checkout does not answer, so a link to it is shown. Allow this origin: sliproad project update ID ` +
-          `--allowed-origin ${location.origin}, and in a CSP of this page: frame-src ${HOME}. Is the checkoutUrl right?`,
+        `Sliproad: the checkout does not answer, so a link is shown. Allow it: sliproad project update ID ` +
+          `--allowed-origin ${location.origin}, and in a CSP of this page: frame-src ${HOME}. Is checkoutUrl right?`,
       );
       tell("blocked");
     };
@@ -152,7 +152,7 @@
       closeModal = close;
       dialog = element(
         "dialog",
-        "display:flex;flex-direction:column;width:min(100vw,30rem);height:min(100dvh,46rem);max-width:none;max-height:none;margin:auto;padding:0;overflow:hidden;" +
+        "display:flex;flex-direction:column;width:min(100vw,30rem);height:min(100dvh,max(46rem,(30rem - 100vw)*99));max-width:none;max-height:none;margin:auto;padding:0;overflow:hidden;" +
           "border-radius:clamp(0px,(100vw - 30rem)*99,12px);box-shadow:0 0 0 200vmax #0009;color-scheme:light dark;background:Canvas;color:CanvasText",
         { lang, ariaLabel: name },
       );
