@@ -104,8 +104,8 @@
     const silent = () => {
       link.style.display = "block";
       console.error(
-        `Sliproad: the checkout does not answer, so a link is shown. Allow it: sliproad project update ID ` +
-          `--allowed-origin ${location.origin}, and in a CSP of this page: frame-src ${HOME}. Is checkoutUrl right?`,
+        `Sliproad: the checkout does not answer; a link is shown. Allow it: sliproad project update ID ` +
+          `--allowed-origin ${location.origin}, and in a CSP of this page: frame-src ${HOME}.`,
       );
       tell("blocked");
     };
@@ -119,7 +119,7 @@
       if (type == "close") close();
       else if (type == "resize") {
         if (container && height > 0) frame.style.height = Math.min(Math.max(height, 200), 4000) + "px";
-      } else {
+      } else if (type) {
         const more = {};
         for (const key of ["orderId", "status"]) if (typeof data[key] == "string") more[key] = data[key];
         tell(type, more);
@@ -142,7 +142,7 @@
     };
 
     frame.addEventListener("load", () => {
-      frame.contentWindow.postMessage({ sliproad: 1, type: "hello" }, HOME);
+      frame.contentWindow.postMessage({ sliproad: 1, type: "hello", modal: !container }, HOME);
       timer ??= setTimeout(silent, PATIENCE_MS);
     });
     addEventListener("message", hear);
@@ -162,7 +162,7 @@
         onclick: close,
       });
       dialog.append(button, frame, link);
-      dialog.addEventListener("close", close); // Esc
+      dialog.addEventListener("close", close);
       document.documentElement.append(dialog);
       unlock = lockScroll();
       dialog.showModal();
