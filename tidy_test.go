@@ -66,6 +66,7 @@ var places = map[string]place{
 	"internal/delivery":            {floor: 8, test: true},
 	"internal/durability":          {floor: 8, test: true},
 	"internal/failover":            {floor: 8, test: true},
+	"internal/journey":             {floor: 8, test: true},
 	"internal/bench":               {floor: 8, test: true},
 }
 

@@ -75,7 +75,7 @@ func missing(tb testing.TB, err error) {
 // process is the one browser of this test process.
 var process struct {
 	mu   sync.Mutex
-	ctx  context.Context //nolint:containedctx // chromedp keeps the browser in a context
+	ctx  context.Context // chromedp keeps the browser in a context
 	err  error
 	ends []context.CancelFunc
 }
@@ -122,7 +122,7 @@ func start(path string) error {
 	if err := chromedp.Do(ctx); err != nil {
 		return err
 	}
-	process.ctx = ctx
+	process.ctx = ctx //nolint:fatcontext // it is set once
 	return nil
 }
 
@@ -132,5 +132,5 @@ func stop() {
 	for _, end := range process.ends {
 		end()
 	}
-	process.ctx, process.ends, process.err = nil, nil, errors.New("browsertest: the browser is asked for after the end of Main")
+	process.ends, process.err = nil, errors.New("browsertest: the browser is asked for after the end of Main")
 }

@@ -94,8 +94,11 @@ func TestBrowser(t *testing.T) {
 	}{
 		{"default", nil, 1280, []string{"(prefers-color-scheme: light)", "(prefers-reduced-motion: no-preference)", "(hover: none)"}, "en-US,en;q=0.9"},
 		{
-			"phone", []browsertest.Option{browsertest.Phone(360), browsertest.Dark(), browsertest.ReducedMotion(), browsertest.Language("pt-BR,pt")},
-			360, []string{"(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)", "(pointer: coarse)"}, "pt-BR,pt;q=0.9",
+			"phone",
+			[]browsertest.Option{browsertest.Phone(360), browsertest.Dark(), browsertest.ReducedMotion(), browsertest.Language("pt-BR,pt")},
+			360,
+			[]string{"(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)", "(pointer: coarse)"},
+			"pt-BR,pt;q=0.9",
 		},
 	}
 	for _, tt := range cases {

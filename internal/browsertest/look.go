@@ -57,12 +57,12 @@ func (p *Page) Screenshot(name string) {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, Limit)
 	defer cancel()
-	if err := p.save(name, ctx); err != nil {
+	if err := p.save(ctx, name); err != nil {
 		p.fatalf("%v", err)
 	}
 }
 
-func (p *Page) save(name string, ctx context.Context) error {
+func (p *Page) save(ctx context.Context, name string) error {
 	picture, err := p.picture(ctx)
 	if err != nil {
 		return err

@@ -185,7 +185,7 @@ func (p *Page) Unreachable(patterns ...string) {
 
 // holder holds back requests.
 type holder struct {
-	ctx  context.Context //nolint:containedctx // of the tab
+	ctx  context.Context // of the tab
 	mu   sync.Mutex
 	held []fetch.RequestID
 }

@@ -27,7 +27,7 @@ const tick = 25 * time.Millisecond
 // Page is one tab. Its methods end the test where the browser fails them; they are for the test's own goroutine.
 type Page struct {
 	tb   testing.TB
-	ctx  context.Context //nolint:containedctx // chromedp keeps the tab in a context
+	ctx  context.Context // chromedp keeps the tab in a context
 	set  settings
 	log  *netLog
 	said *problems
@@ -298,7 +298,7 @@ func (p *Page) describe() {
 	}
 	p.tb.Logf("the page as the test ends: %s", text)
 	if keep() {
-		if err := p.save("failed", ctx); err != nil {
+		if err := p.save(ctx, "failed"); err != nil {
 			p.tb.Log(err)
 		}
 	}
