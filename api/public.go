@@ -113,6 +113,8 @@ type QuoteError struct {
 	Gateway string `json:"gateway"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	// Eligible says that the gateway would take the order all the same: it tells its price at its own page.
+	Eligible bool `json:"eligible"`
 }
 
 // Transaction is an order for polling, without anything that says whose it is.

@@ -126,6 +126,9 @@ func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
 	made, err := g.CreateCheckout(ask, gateway.Request{Order: o, Address: call.Address})
+	if err == nil {
+		err = checkMade(g, made)
+	}
 	if err != nil {
 		return nil, a.releaseOrder(ctx, o, err)
 	}
@@ -137,12 +140,23 @@ func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	return recorded, err
 }
 
+// checkMade refuses a checkout that leads nowhere.
+func checkMade(g gateway.Gateway, made gateway.Checkout) error {
+	if _, opens := g.(gateway.Opener); made.URL == "" && !opens {
+		return errors.New("the gateway gave no URL")
+	}
+	return nil
+}
+
 // recordOrder stores the gateway's checkout: from now on the order exists.
 func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made gateway.Checkout) (*checkout.Order, error) {
 	now, seed := a.now(), newSeed()
 	o := *reserved
 	o.Status, o.UpdatedAt = checkout.OrderCreated, now
 	o.CheckoutURL, o.ExternalOrderID = checkout.Legible(made.URL), checkout.Legible(made.ExternalOrderID)
+	if made.URL == "" {
+		o.CheckoutURL = a.hopURL(&o)
+	}
 	if made.Serves > 0 {
 		o.CheckoutSeconds = int64(made.Serves / time.Second)
 	}

@@ -43,7 +43,7 @@ func (a *App) CreateSession(ctx context.Context, call *checkout.Call, in *checko
 	return &NewSession{
 		Session: s, ClientSecret: secret,
 		// The secret goes into the fragment, which reaches neither logs nor referrers.
-		CheckoutURL: a.PublicURL + "/checkout/" + string(s.ID) + "#" + url.PathEscape(secret),
+		CheckoutURL: a.checkoutPage(s) + "#" + url.PathEscape(secret),
 	}, nil
 }
 

@@ -30,12 +30,16 @@ type Quote struct {
 	BestRate  bool // the first, and no other
 }
 
+const slowGateway = "The gateway did not answer in time."
+
 // QuoteFailure is a gateway that gave no price, and why.
 type QuoteFailure struct {
 	Gateway string
 	Code    checkout.Code
 	Message string
 	Cause   error // not told; nil: the gateway refused as gateways do
+
+	Eligible bool // the gateway would take the order all the same
 }
 
 // GetQuotes asks all gateways of the project's mode for their price, at once and under one deadline (contract §6). The best
@@ -93,7 +97,8 @@ func (a *App) askAll(ctx context.Context, call *checkout.Call, o *checkout.Order
 			continue
 		}
 		i, asked := len(answers), *o // its own copy: it may still be at work when we are done
-		slow := &QuoteFailure{d.ID, checkout.CodeGatewayUnavailable, "The gateway did not answer in time.", errors.New("no quote in time")}
+		slow := quoteFailure(asking, d.ID, errors.New("no quote in time"))
+		slow.Message = slowGateway
 		answers = append(answers, quoteAnswer{index: i, gateway: d, failure: slow})
 		request := gateway.QuoteRequest{Order: &asked, PaymentMethod: method, Address: call.Address}
 		go func() {
@@ -114,6 +119,9 @@ func (a *App) askAll(ctx context.Context, call *checkout.Call, o *checkout.Order
 	return answers, nil
 }
 
+// errNoQuoter says that the gateway serves the order and has no quotes.
+var errNoQuoter = checkout.Fail(checkout.CodeInvalidGateway, "The gateway gives no quotes; it tells its price at its checkout.")
+
 // ask asks one gateway. A panic is that gateway's failure, and not the end of the server.
 func ask(ctx context.Context, g gateway.Gateway, d gateway.Description, r gateway.QuoteRequest) (q gateway.Quote, err error) {
 	defer func() {
@@ -129,7 +137,7 @@ func ask(ctx context.Context, g gateway.Gateway, d gateway.Description, r gatewa
 	}
 	quoter, ok := g.(gateway.Quoter)
 	if !ok {
-		return q, checkout.Fail(checkout.CodeInvalidGateway, "The gateway gives no quotes; it tells its price at its checkout.")
+		return q, errNoQuoter
 	}
 	if q, err = quoter.Quote(ctx, r); err != nil {
 		return q, err
@@ -147,11 +155,11 @@ func quoteFailure(ctx context.Context, id string, err error) *QuoteFailure {
 	case err == nil:
 		return nil
 	case errors.As(err, &told):
-		return &QuoteFailure{Gateway: id, Code: told.Code, Message: told.Message, Cause: errors.Unwrap(told)}
+		return &QuoteFailure{Gateway: id, Code: told.Code, Message: told.Message, Cause: errors.Unwrap(told), Eligible: errors.Is(err, errNoQuoter)}
 	case ctx.Err() != nil:
-		return &QuoteFailure{id, checkout.CodeGatewayUnavailable, "The gateway did not answer in time.", err}
+		return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: slowGateway, Cause: err}
 	}
-	return &QuoteFailure{id, checkout.CodeGatewayUnavailable, "The gateway failed.", err}
+	return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: "The gateway failed.", Cause: err}
 }
 
 // rank puts the best quote first and marks it.

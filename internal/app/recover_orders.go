@@ -44,6 +44,9 @@ func (a *App) recoverOrder(ctx context.Context, o *checkout.Order) error {
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
 	made, err := g.FindCheckout(ask, gateway.Request{Order: o})
+	if err == nil {
+		err = checkMade(g, made)
+	}
 	switch {
 	case errors.Is(err, gateway.ErrNotFound):
 		if err := a.releaseOrder(ctx, o, err); checkout.CodeOf(err) != checkout.CodeGatewayUnavailable {

@@ -56,7 +56,7 @@ func (algorand) check(addr string) (Result, error) {
 	}
 	sum := sha512.Sum512_256(decoded[:32])
 	if !bytes.Equal(sum[28:], decoded[32:]) {
-		return Result{}, errors.New("checksum does not match")
+		return Result{}, ErrChecksum
 	}
 	return Result{}, nil
 }

@@ -13,7 +13,7 @@ import (
 
 var (
 	errBase58    = errors.New("expected base58: letters and digits other than 0, O, I and l")
-	errBase58Sum = errors.New("base58 checksum does not match")
+	errBase58Sum = fmt.Errorf("base58 %w", ErrChecksum)
 )
 
 // bitcoinAlphabet is the usual base58 alphabet; rippleAlphabet is that of the XRP

@@ -11,7 +11,7 @@ import (
 var (
 	errBech32        = errors.New("expected bech32: after the prefix and 1, letters and digits other than 1, b, i and o")
 	errBech32Case    = errors.New("expected one letter case only, it mixes both")
-	errBech32Sum     = errors.New("bech32 checksum does not match")
+	errBech32Sum     = fmt.Errorf("bech32 %w", ErrChecksum)
 	errBech32Long    = errors.New("expected at most 90 characters")
 	errBech32Empty   = errors.New("expected more than a prefix and a checksum")
 	errBech32Padding = errors.New("its bech32 padding is not right")

@@ -11,7 +11,7 @@ import (
 
 var (
 	errByron     = errors.New("expected addr1 and bech32, or a Byron address in base58")
-	errByronSum  = errors.New("its CRC-32 checksum does not match")
+	errByronSum  = fmt.Errorf("its CRC-32 %w", ErrChecksum)
 	errByronTest = errors.New("it is for a test network")
 	errPointer   = errors.New("its stake pointer is malformed")
 )

@@ -16,7 +16,7 @@ const (
 var (
 	errCash      = errors.New("expected a CashAddr: after the prefix, letters and digits other than 1, b, i and o")
 	errCashCase  = errors.New("expected one letter case only, it mixes both")
-	errCashSum   = errors.New("CashAddr checksum does not match")
+	errCashSum   = fmt.Errorf("CashAddr %w", ErrChecksum)
 	errCashShort = errors.New("expected more than a prefix and a checksum")
 )
 

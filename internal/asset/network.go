@@ -3,6 +3,7 @@ package asset
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ type Network struct {
 
 	form form
 }
+
+// ErrChecksum is within the error about an address that has its network's form, but a character of which must be wrong.
+var ErrChecksum = errors.New("checksum does not match")
 
 // Result is what there is to say about an address that was accepted.
 type Result struct {
@@ -70,6 +74,24 @@ func (n Network) check(addr string) (Result, error) {
 		return Result{}, errors.New("it begins or ends with white space")
 	}
 	return n.form.check(addr)
+}
+
+// Alike lists the other networks whose form the address has, one for each form, so that a payer who mixed up networks can
+// be told which. Forms that nearly any word has say nothing, and are left out.
+func (n Network) Alike(addr string) []Network {
+	var alike []Network
+	for _, other := range networks {
+		if _, loose := other.form.(near); loose || other.Testnet || other.form == n.form {
+			continue
+		}
+		if slices.ContainsFunc(alike, func(a Network) bool { return a.form == other.form }) {
+			continue
+		}
+		if _, err := other.check(addr); err == nil {
+			alike = append(alike, other)
+		}
+	}
+	return alike
 }
 
 // SameAddress tells whether two addresses are the same (contract §2.2): those

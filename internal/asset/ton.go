@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ func crc16(data []byte) uint16 {
 
 var (
 	errTON      = errors.New("expected 48 characters of base64, or the workchain, a colon and 64 hexadecimal digits")
-	errCRC16    = errors.New("CRC-16 checksum does not match")
+	errCRC16    = fmt.Errorf("CRC-16 %w", ErrChecksum)
 	errTONTag   = errors.New("expected it to begin with E or U")
 	errTONTest  = errors.New("it is for the test network, expected it to begin with E or U")
 	errTONChain = errors.New("expected workchain 0 or -1")

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/money"
@@ -64,6 +65,11 @@ type Order struct {
 // CheckoutSeconds is how long an order's checkout serves unless its gateway says otherwise (contract §2.6).
 const CheckoutSeconds = 1800
 
+// CheckoutExpiresAt is when the order's checkout URL ceases to serve.
+func (o *Order) CheckoutExpiresAt() time.Time {
+	return o.CreatedAt.Add(time.Duration(o.CheckoutSeconds) * time.Second)
+}
+
 // CreateOrder is the body of POST /v1/sessions/{id}/order.
 type CreateOrder struct {
 	Problems       Problems
@@ -75,6 +81,7 @@ type CreateOrder struct {
 	WalletAddress  *string
 	Gateway        *string
 	Email          *string
+	ReturnURL      string // where the gateway sends the payer back to; empty: the session's redirectUrl
 }
 
 // Check is the part of the checks that needs no session; it folds currencies and network.
@@ -119,7 +126,7 @@ func (in *CreateOrder) Order(call *Call, s *Session) (*Order, error) {
 		ID: call.Seed.OrderID(call.Began), ProjectID: s.ProjectID, SessionID: s.ID, Type: s.Type.OrderType(),
 		Status: OrderCreating, FiatAmount: in.FiatAmount, FiatCurrency: s.SourceCurrency,
 		CryptoCurrency: *in.CryptoCurrency, Network: *in.Network, WalletAddress: s.DestinationAddress,
-		CustomerID: s.CustomerID, ExternalCustomerID: s.ExternalCustomerID, RedirectURL: s.RedirectURL,
+		CustomerID: s.CustomerID, ExternalCustomerID: s.ExternalCustomerID, RedirectURL: cmp.Or(in.ReturnURL, s.RedirectURL),
 		Country: s.Country, Metadata: s.Metadata, CheckoutSeconds: CheckoutSeconds,
 		CreatedAt: call.Began, UpdatedAt: call.Now, PriorStatus: s.Status, Version: 1,
 	}

@@ -234,6 +234,20 @@ type addressError string
 
 func (e addressError) Error() string { return string(e) }
 
+// WalletQuestion checks a payer's question about an address, and folds its network. The address itself is not judged.
+func WalletQuestion(p *Problems, network, address *string) (string, string, error) {
+	folded := checkRequired(p, "network", network, foldNetwork)
+	if address == nil {
+		requireText(p, "address", nil)
+	} else {
+		checkText(p, "address", *address, MaxAddressChars)
+	}
+	if err := p.Err(); err != nil {
+		return "", "", err
+	}
+	return *folded, *address, nil
+}
+
 func checkWallet(network, address string, strict bool) (warned bool, err error) {
 	if network == "" || address == "" {
 		return false, nil

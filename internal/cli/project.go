@@ -53,6 +53,7 @@ func (f databaseFlags) withDatabase(ctx context.Context, fn func(*app.App) error
 type projectCommand struct {
 	Create projectCreate `cmd:"" help:"Create a project, and show its keys: once."`
 	Update projectUpdate `cmd:"" help:"Change a project's settings; running servers take them up within a second."`
+	Brand  projectBrand  `cmd:"" help:"Show or change how a project's hosted checkout looks."`
 	List   projectList   `cmd:"" help:"List the projects."`
 }
 

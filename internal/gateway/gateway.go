@@ -48,6 +48,13 @@ type Lister interface {
 	List(kind checkout.OrderType, country string) Catalogue
 }
 
+// Opener is a gateway whose URLs live for minutes, serve once, or are bound to the payer's address, so that one is made each
+// time the payer follows the order's link, which is then ours (design §5). Its CreateCheckout and FindCheckout give no URL.
+type Opener interface {
+	// OpenCheckout makes a fresh URL for the order, which is recorded already and not yet paid. It may be asked often.
+	OpenCheckout(ctx context.Context, r Request) (Checkout, error)
+}
+
 // ErrNotFound says that the gateway knows no checkout of the order.
 var ErrNotFound = errors.New("gateway: no such checkout")
 
@@ -79,7 +86,7 @@ type Request struct {
 
 // Checkout is a hosted checkout.
 type Checkout struct {
-	URL             string
+	URL             string        // empty: the gateway is an Opener, and makes it when the payer comes
 	ExternalOrderID string        // the gateway's id of the order; may be empty until a notification tells it
 	Serves          time.Duration // how long the URL serves; 0: checkout.CheckoutSeconds
 }

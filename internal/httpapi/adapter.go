@@ -33,7 +33,7 @@ type exchange struct {
 func (s *Server) checked(x *exchange) (int, any, error) {
 	ctx := x.r.Context()
 	e := x.endpoint
-	if e.auth == authNone {
+	if e.auth.keyless() {
 		if err := s.limitAddress(x); err != nil {
 			return 0, nil, err
 		}

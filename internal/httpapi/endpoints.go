@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sliproad/sliproad/api"
@@ -15,13 +16,16 @@ import (
 type auth int
 
 const (
-	authNone   auth = iota
-	authPublic      // any key of a project
-	authSecret      // its secret key
-	authTest        // the secret key of a test project
+	authNone    auth = iota
+	authSession      // no key, but what opens the session's hosted page; the use case checks it
+	authPublic       // any key of a project
+	authSecret       // its secret key
+	authTest         // the secret key of a test project
 )
 
-func (a auth) String() string { return [...]string{"none", "public", "secret", "test"}[a] }
+func (a auth) keyless() bool { return a <= authSession }
+
+func (a auth) String() string { return [...]string{"none", "session", "public", "secret", "test"}[a] }
 
 // endpoint is one operation.
 type endpoint struct {
@@ -37,7 +41,7 @@ type endpoint struct {
 }
 
 // endpoints is the API, as data.
-var endpoints = append(append(append(sessionEndpoints, webhookEndpoints...), publicEndpoints...), otherEndpoints...)
+var endpoints = slices.Concat(sessionEndpoints, webhookEndpoints, publicEndpoints, checkoutEndpoints, otherEndpoints)
 
 var sessionEndpoints = []endpoint{
 	{op: "createSession", method: http.MethodPost, path: "/v1/sessions", auth: authSecret, handle: createSession},
@@ -141,10 +145,8 @@ func sessionAnswer(row *checkout.Session, x *exchange, err error) (int, any, err
 
 func createOrder(s *Server, x *exchange) (int, any, error) {
 	in := &checkout.CreateOrder{}
-	b, p := x.body, &in.Problems
-	in.ClientSecret, in.FiatAmount, in.FiatCurrency = b.text(p, "clientSecret"), b.amount(p, "fiatAmount"), b.text(p, "fiatCurrency")
-	in.CryptoCurrency, in.Network, in.WalletAddress = b.text(p, "cryptoCurrency"), b.text(p, "network"), b.text(p, "walletAddress")
-	in.Gateway, in.Email = b.text(p, "gateway"), b.text(p, "email")
+	in.ClientSecret = x.body.text(&in.Problems, "clientSecret")
+	readOrder(x.body, in)
 	made, err := s.App.CreateOrder(x.r.Context(), x.call, x.sessionID(), in)
 	if err != nil {
 		return 0, nil, err

@@ -13,7 +13,7 @@ import (
 // idempotent runs the request once for its Idempotency-Key and replays the first answer afterwards (contract §1).
 func (s *Server) idempotent(ctx context.Context, x *exchange, run func() (int, any, error)) (int, any, error) {
 	key := x.r.Header.Get("Idempotency-Key")
-	if key == "" || x.r.Method != http.MethodPost {
+	if key == "" || x.r.Method != http.MethodPost || x.endpoint.auth.keyless() { // its scope is the key's project
 		return run()
 	}
 	if utf8.RuneCountInString(key) > checkout.MaxIdempotencyChars || !checkout.Storable(key) {

@@ -10,7 +10,7 @@ import (
 
 // servePage serves what is for people rather than programs, with what belongs to every request.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{w: w, r: r, op: "page", requestID: "req_" + rand.Text(), endpoint: &endpoint{op: "page", limited: true}}
+	x := &exchange{w: w, r: r, op: "page", requestID: "req_" + rand.Text(), endpoint: &endpoint{op: "page", limited: !s.Pages.Cheap(r.URL.Path)}}
 	x.call = s.App.NewCall(clientAddress(r, s.TrustedProxies))
 	x.call.RequestID = x.requestID
 	w.Header()["X-Request-Id"] = []string{x.requestID}
@@ -32,7 +32,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 			s.log(x, seen.status, took)
 		}
 	}()
-	s.Pages.ServeHTTP(seen, r)
+	s.Pages.ServePage(seen, r, x.call)
 }
 
 // statusWriter remembers the status that was written.

@@ -197,7 +197,7 @@ func presentQuotes(q *app.Quotes) api.Quotes {
 		})
 	}
 	for _, f := range q.Failures {
-		out.Errors = append(out.Errors, api.QuoteError{Gateway: f.Gateway, Code: string(f.Code), Message: f.Message})
+		out.Errors = append(out.Errors, api.QuoteError{Gateway: f.Gateway, Code: string(f.Code), Message: f.Message, Eligible: f.Eligible})
 	}
 	return out
 }

@@ -26,7 +26,17 @@ type Config struct {
 	KeyRate        Rate           // for each API key
 	AddressRate    Rate           // for each client address, on routes without a key
 	Metrics        prometheus.Registerer
-	Pages          http.Handler // what is under /sandbox/; nil: nothing
+	Pages          Pages // what people see; nil: nothing
+}
+
+// Pages serves what is for people rather than programs.
+type Pages interface {
+	// ServePage serves one request. The call has the client's address.
+	ServePage(w http.ResponseWriter, r *http.Request, call *checkout.Call)
+	// Paths are the beginnings of the paths that are its own.
+	Paths() []string
+	// Cheap tells of a path that may be asked for without limit.
+	Cheap(path string) bool
 }
 
 // Server answers the API. It is an http.Handler.
@@ -56,9 +66,13 @@ func New(c Config) *Server {
 		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.dispatch(w, r, list) })
 	}
 	if c.Pages != nil {
-		s.mux.HandleFunc("/sandbox/", s.servePage)
+		for _, path := range c.Pages.Paths() {
+			s.mux.HandleFunc(path, s.servePage)
+			if bare, ok := strings.CutSuffix(path, "/"); ok {
+				s.mux.HandleFunc(bare, s.unknown) // no redirect
+			}
+		}
 	}
-	s.mux.HandleFunc("/sandbox", s.unknown) // no redirect
 	s.mux.HandleFunc("/", s.unknown)
 	return s
 }
@@ -83,7 +97,7 @@ type Endpoint struct {
 	Operation string
 	Method    string
 	Path      string
-	Auth      string // "none", "public" (any key), "secret" or "test" (the secret key of a test project)
+	Auth      string // "none", "session" (what opens a session's hosted page), "public" (any key), "secret" or "test" (the secret key of a test project)
 	CORS      bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func document(t *testing.T) *openapi3.T {
 func TestEndpointsMatchDocument(t *testing.T) {
 	t.Parallel()
 	schemes := map[string]string{
-		"none": "", "public": "apiKeyHeader publicKey secretKey", "secret": "apiKeyHeader secretKey", "test": "apiKeyHeader secretKey",
+		"none": "", "session": "clientSecret", "public": "apiKeyHeader publicKey secretKey", "secret": "apiKeyHeader secretKey", "test": "apiKeyHeader secretKey",
 	}
 	var inDocument, inCode []string
 	for path, item := range document(t).Paths.Map() {
@@ -206,6 +207,7 @@ func TestExamplesReplayed(t *testing.T) {
 	replayWebhooks(t, newReplay(t, doc, seen, withEgress), false)
 	replayWebhooks(t, newReplay(t, doc, seen, withEgress), true)
 	replayPublic(t, newReplay(t, doc, seen))
+	replayHosted(t, newReplay(t, doc, seen))
 	for name := range doc.Components.Examples {
 		if !seen[name] && !strings.HasPrefix(name, "Error") { // TestExamples of package api and the contract's cases have these
 			t.Errorf("the example %s is not replayed", name)
@@ -287,4 +289,21 @@ func replayRest(t *testing.T, r *replay) {
 		header = append(header, name, values[0])
 	}
 	r.same(t, "Acknowledgement", r.send(t, inUS+":1", http.MethodPost, n.Path, "", string(n.Body), header...).want(t, 200))
+}
+
+// replayHosted takes a session through the calls of its hosted page.
+func replayHosted(t *testing.T, r *replay) {
+	t.Helper()
+	created := r.post(t, "/v1/sessions", r.sk, r.example(t, "CreateSessionOnramp")).want(t, 201)
+	r.knows(created, "")
+	page, secret := "/public/v1/checkouts/"+created.attr("sessionId"), created.attr("clientSecret")
+	in := "?projectId=" + string(r.project)
+	r.same(t, "HostedCheckout", r.get(t, page+in, secret).want(t, 200))
+	r.same(t, "HostedCheckout", r.get(t, page, secret).want(t, 200))
+	r.same(t, "CheckedAddress", r.post(t, page+"/address"+in, secret, r.example(t, "CheckAddress")).want(t, 200))
+	ordered := r.post(t, page+"/order"+in, secret, r.example(t, "HostedOrder")).want(t, 201)
+	r.knows(created, regexp.MustCompile("ord_[0-9a-z]+").FindString(string(ordered.raw)))
+	token := regexp.MustCompile(`\?t=[^"]+`)
+	ordered.raw = token.ReplaceAll(ordered.raw, []byte(token.FindString(r.example(t, "HostedOrderCreated"))))
+	r.same(t, "HostedOrderCreated", ordered)
 }

@@ -1,23 +1,15 @@
-// Package page serves the pages that people see: here the payment page of the sandbox gateway (contract §5).
-//
-// It holds no rules and no state: what an order is and becomes, its backend says. Every page works without JavaScript and
-// has none. Invariant: a page loads nothing but our own style sheet, can't be framed, is not cached, and hands the token in
-// its address to nobody.
 package page
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"crypto/sha256"
-	_ "embed" // the page and its style sheet
-	"encoding/hex"
+	_ "embed" // the pages and their style sheet
 	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 )
@@ -41,17 +33,18 @@ var outcomes = map[string]checkout.OrderStatus{
 // maxFormBytes bounds the form, which holds a token and a word.
 const maxFormBytes = 4096
 
-//go:embed assets/sandbox.css
-var sandboxCSS []byte
-
-//go:embed assets/sandbox.html
-var sandboxHTML string
+var (
+	//go:embed assets/sandbox.css
+	sandboxCSS []byte
+	//go:embed assets/sandbox.html
+	sandboxHTML string
+	//go:embed assets/message.html
+	messageHTML string
+)
 
 var (
-	sandboxPage = template.Must(template.New("sandbox").Parse(sandboxHTML))
-	sandboxHash = sha256.Sum256(sandboxCSS)
-	// The name changes with the content, so that it may be cached for ever.
-	sandboxCSSPath = "/sandbox/assets/sandbox." + hex.EncodeToString(sandboxHash[:8]) + ".css"
+	sandboxPage  = template.Must(template.New("sandbox.html").Parse(sandboxHTML))
+	sandboxStyle = newStatic("/sandbox/assets/sandbox", ".css", "text/css; charset=utf-8", sandboxCSS)
 )
 
 type sandbox struct{ backend SandboxBackend }
@@ -62,22 +55,13 @@ func Sandbox(backend SandboxBackend) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sandbox/pay/{projectId}/{orderId}", s.show)
 	mux.HandleFunc("POST /sandbox/pay/{projectId}/{orderId}", s.act)
-	mux.HandleFunc("/sandbox/pay/{projectId}/{orderId}", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/sandbox/pay/{projectId}/{orderId}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		s.message(w, http.StatusMethodNotAllowed, "That does not work", "This page can be opened and its form be sent.")
+		s.message(w, r, http.StatusMethodNotAllowed, "sandbox_method")
 	})
-	mux.HandleFunc("GET "+sandboxCSSPath, serveCSS)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { s.notFound(w) })
+	mux.HandleFunc("GET "+sandboxStyle.path, sandboxStyle.serve)
+	mux.HandleFunc("/", s.notFound)
 	return mux
-}
-
-func serveCSS(w http.ResponseWriter, _ *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", "text/css; charset=utf-8")
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Length", strconv.Itoa(len(sandboxCSS)))
-	_, _ = w.Write(sandboxCSS)
 }
 
 func (s sandbox) show(w http.ResponseWriter, r *http.Request) {
@@ -88,14 +72,14 @@ func (s sandbox) show(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.render(w, http.StatusOK, o.RedirectURL, viewOf(o, token))
+	s.render(w, r, http.StatusOK, o.RedirectURL, viewOf(localeOf(r), o, token))
 }
 
 func (s sandbox) act(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 	status, known := outcomes[r.PostFormValue("outcome")] // of a body that can't be read, empty
 	if !known {
-		s.message(w, http.StatusBadRequest, "That did not work", "The form did not say whether to pay, decline or cancel. Go back and choose one.")
+		s.message(w, r, http.StatusBadRequest, "sandbox_outcome")
 		return
 	}
 	project, id := orderOf(r)
@@ -147,36 +131,37 @@ func web(u *url.URL) bool { return (u.Scheme == "https" || u.Scheme == "http") &
 func (s sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch code := checkout.CodeOf(err); {
 	case code == checkout.CodeNotFound:
-		s.notFound(w)
+		s.notFound(w, r)
 	case code == checkout.CodeDatabaseUnavailable || code == checkout.CodeGatewayUnavailable:
-		s.message(w, http.StatusServiceUnavailable, "Not just now", "The server is busy. Nothing has happened to the order; try again in a moment.")
+		s.message(w, r, http.StatusServiceUnavailable, "sandbox_busy")
 	case errors.Is(err, context.Canceled): // the payer has gone
-		s.message(w, http.StatusServiceUnavailable, "Not just now", "The request was given up. Try again.")
+		s.message(w, r, http.StatusServiceUnavailable, "sandbox_gone")
 	default:
 		slog.ErrorContext(r.Context(), "sandbox page failed", "orderId", r.PathValue("orderId"), "err", err)
-		s.message(w, http.StatusInternalServerError, "That did not work", "Something went wrong on the server. Try again in a moment.")
+		s.message(w, r, http.StatusInternalServerError, "sandbox_error")
 	}
 }
 
-func (s sandbox) notFound(w http.ResponseWriter) {
-	s.message(w, http.StatusNotFound, "No such payment", "The link is incomplete or no longer serves. Go back to where you came from and start again.")
+func (s sandbox) notFound(w http.ResponseWriter, r *http.Request) {
+	s.message(w, r, http.StatusNotFound, "sandbox_not_found")
 }
 
-func (s sandbox) message(w http.ResponseWriter, status int, title, text string) {
-	s.render(w, status, "", view{Title: title, Text: text})
+// titles are the messages that share another's title.
+var titles = map[string]string{"sandbox_gone": "sandbox_busy", "sandbox_outcome": "sandbox_error"}
+
+func (s sandbox) message(w http.ResponseWriter, r *http.Request, status int, key string) {
+	l := localeOf(r)
+	v := view{page: newPage(l, sandboxStyle), Text: l.text(key + "_text")}
+	v.Title = l.text(cmp.Or(titles[key], key) + "_title")
+	s.render(w, r, status, "", v)
 }
 
-func (s sandbox) render(w http.ResponseWriter, status int, redirectURL string, v view) {
-	v.CSS = sandboxCSSPath
-	var page bytes.Buffer // so that a failure half-way is no half page
-	if err := sandboxPage.Execute(&page, v); err != nil {
-		panic("page: sandbox.html: " + err.Error()) // a fault of the template, which the tests would show
-	}
+func (s sandbox) render(w http.ResponseWriter, r *http.Request, status int, redirectURL string, v view) {
+	body := render(sandboxPage, v)
 	secure(w.Header(), redirectURL)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(page.Len()))
-	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes())
+	w.Header().Set("Vary", "Accept-Language")
+	writeBody(w, r, status, "", body, compress(body))
 }
 
 // plainHost is what a host of a Content-Security-Policy may be made of. Others (IPv6, international names that are not in

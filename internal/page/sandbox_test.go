@@ -232,7 +232,7 @@ func TestRefused(t *testing.T) {
 		{"unknown outcome", path, choose("refund"), nil, http.StatusBadRequest, "That did not work"},
 		{"long form", path, url.Values{"pad": {strings.Repeat("x", 5000)}, "t": {token}, "outcome": {"pay"}}, nil, http.StatusBadRequest, "That did not work"},
 		{"failure", path + "?t=" + token, nil, errors.New("secret detail"), http.StatusInternalServerError, "Try again"},
-		{"no database", path, choose("pay"), checkout.Fail(checkout.CodeDatabaseUnavailable, "secret detail"), http.StatusServiceUnavailable, "try again"},
+		{"no database", path, choose("pay"), checkout.Fail(checkout.CodeDatabaseUnavailable, "secret detail"), http.StatusServiceUnavailable, "Try again"},
 		{"payer gone", path + "?t=" + token, nil, context.Canceled, http.StatusServiceUnavailable, "Try again"},
 	}
 	for _, tt := range cases {

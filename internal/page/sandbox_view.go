@@ -7,13 +7,12 @@ import (
 
 // view is what sandbox.html shows.
 type view struct {
-	CSS   string
-	Title string
-	Text  string
-	Mark  string // the colour of the state: "good", "bad" or "" while it is open
-	Rows  []row
-	Form  *form  // nil: there is nothing left to choose
-	Back  string // where to return to; empty: nowhere
+	page
+	Text string
+	Mark string // the colour of the state: "good", "bad" or "" while it is open
+	Rows []row
+	Form *form  // nil: there is nothing left to choose
+	Back string // where to return to; empty: nowhere
 }
 
 type row struct {
@@ -28,33 +27,29 @@ type form struct {
 	Pay    string // what the first button says
 }
 
-// states say what has become of an order that is final.
-var states = map[checkout.OrderStatus]view{
-	checkout.OrderCompleted: {Title: "Paid", Text: "The order is completed.", Mark: "good"},
-	checkout.OrderFailed:    {Title: "Declined", Text: "The payment was declined and the order has failed.", Mark: "bad"},
-	checkout.OrderCancelled: {Title: "Cancelled", Text: "The payment was cancelled.", Mark: "bad"},
-	checkout.OrderExpired:   {Title: "Expired", Text: "The time to pay is over.", Mark: "bad"},
-	checkout.OrderRefunded:  {Title: "Refunded", Text: "The payment was refunded.", Mark: "bad"},
-}
-
-func viewOf(o *checkout.Order, token string) view {
+// viewOf shows the order: what it is of and, while it is open, how it may end.
+func viewOf(l *locale, o *checkout.Order, token string) view {
+	v := view{page: newPage(l, sandboxStyle), Rows: rowsOf(l, o)}
 	if o.Status.Final() {
-		v := states[o.Status]
-		v.Rows = rowsOf(o)
+		key := "sandbox_" + string(o.Status)
+		v.Title, v.Text, v.Mark = l.text(key+"_title"), l.text(key+"_text"), "bad"
+		if o.Status == checkout.OrderCompleted {
+			v.Mark = "good"
+		}
 		v.Back, _ = returnURL(o)
 		return v
 	}
-	v := view{
-		Title: "Test purchase", Text: "Choose how this payment ends.", Rows: rowsOf(o),
-		Form: &form{Action: pagePath(o), Token: token, Pay: "Pay " + o.FiatAmount.String() + " " + o.FiatCurrency},
-	}
+	v.Text = l.text("sandbox_text")
+	title, button := "sandbox_title_buy", "sandbox_pay"
 	if o.Type == checkout.Sell {
-		v.Title, v.Form.Pay = "Test sale", "Sell for "+o.FiatAmount.String()+" "+o.FiatCurrency
+		title, button = "sandbox_title_sell", "sandbox_sell"
 	}
+	v.Title = l.text(title)
+	v.Form = &form{Action: pagePath(o), Token: token, Pay: l.text(button, "amount", o.FiatAmount.String()+" "+o.FiatCurrency)}
 	return v
 }
 
-func rowsOf(o *checkout.Order) []row {
+func rowsOf(l *locale, o *checkout.Order) []row {
 	coin := o.CryptoCurrency
 	if a, ok := asset.LookupAsset(coin); ok && a.Name != coin {
 		coin = a.Name + " (" + coin + ")"
@@ -66,16 +61,19 @@ func rowsOf(o *checkout.Order) []row {
 	if n, ok := asset.LookupNetwork(network); ok {
 		network = n.Name
 	}
-	fiat := o.FiatAmount.String() + " " + o.FiatCurrency
-	rows := []row{{Name: "You buy", Value: coin}, {Name: "You pay", Value: fiat}}
+	crypto, fiat := "sandbox_you_buy", "sandbox_you_pay"
 	if o.Type == checkout.Sell {
-		rows = []row{{Name: "You sell", Value: coin}, {Name: "You get", Value: fiat}}
+		crypto, fiat = "sandbox_you_sell", "sandbox_you_get"
 	}
-	rows = append(rows, row{Name: "Network", Value: network})
+	rows := []row{
+		{Name: l.text(crypto), Value: coin},
+		{Name: l.text(fiat), Value: o.FiatAmount.String() + " " + o.FiatCurrency},
+		{Name: l.text("sandbox_network"), Value: network},
+	}
 	if o.WalletAddress != "" {
-		rows = append(rows, row{Name: "Wallet", Groups: group(o.WalletAddress)})
+		rows = append(rows, row{Name: l.text("sandbox_wallet"), Groups: group(o.WalletAddress)})
 	}
-	return append(rows, row{Name: "Order", Value: string(o.ID)})
+	return append(rows, row{Name: l.text("sandbox_order"), Value: string(o.ID)})
 }
 
 // groupChars is how many characters of an address are read at a time.

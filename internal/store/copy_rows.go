@@ -26,6 +26,7 @@ type copyColumn struct{ name, kind string }
 var copyTables = []copyTable{
 	tableOf("projects", 1, `id text, name text, mode text, default_gateway text, allowed_origins text, strict_address boolean, created_at bigint`),
 	tableOf("api_keys", 1, `hash bytea, id text, project_id text, kind text, hint text, created_at bigint, expires_at bigint, revoked_at bigint`),
+	tableOf("brands", 1, `project_id text, name text, accent text, logo_type text, logo_hash text, logo bytea, updated_at bigint`),
 	tableOf("customers", 2, `project_id text, id text, external_id text, created_at bigint`),
 	tableOf("sessions", 2, `project_id text, id text, bucket smallint, customer_id text, external_customer_id text, type text, status text,
 		source_amount text, source_currency text, destination_currency text, network text, destination_address text, redirect_url text,

@@ -36,6 +36,7 @@ const (
 	EmailUnavailable = "unavailable@sandbox.test" // CreateCheckout fails
 	EmailSlow        = "slow@sandbox.test"        // CreateCheckout takes SlowDelay
 	EmailLost        = "lost@sandbox.test"        // CreateCheckout fails, and the gateway never heard of the order
+	EmailHop         = "hop@sandbox.test"         // the URL is made when the payer comes, as gateways with short-lived URLs do
 )
 
 // SlowDelay is how long CreateCheckout takes for EmailSlow.
@@ -124,7 +125,7 @@ func (g *Gateway) CreateCheckout(ctx context.Context, r gateway.Request) (gatewa
 		case <-timer.C:
 		}
 	}
-	return g.checkout(r.Order), nil
+	return g.linked(r.Order), nil
 }
 
 // FindCheckout gives the order's page, which always exists, except for EmailLost.
@@ -132,7 +133,21 @@ func (g *Gateway) FindCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	if strings.EqualFold(r.Order.Email, EmailLost) {
 		return gateway.Checkout{}, gateway.ErrNotFound
 	}
+	return g.linked(r.Order), nil
+}
+
+// OpenCheckout gives the order's page too.
+func (g *Gateway) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
 	return g.checkout(r.Order), nil
+}
+
+// linked is the checkout, without its URL where that is for OpenCheckout to tell.
+func (g *Gateway) linked(o *checkout.Order) gateway.Checkout {
+	c := g.checkout(o)
+	if strings.EqualFold(o.Email, EmailHop) {
+		c.URL = ""
+	}
+	return c
 }
 
 func (g *Gateway) checkout(o *checkout.Order) gateway.Checkout {

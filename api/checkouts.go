@@ -1,0 +1,68 @@
+package api
+
+// HostedCheckout is a session as the hosted page shows it. Read with the token of the return page, Access is "status" and what
+// only the payer should see is nil or empty.
+type HostedCheckout struct {
+	SessionID          string               `json:"sessionId"`
+	ProjectID          string               `json:"projectId"`
+	Mode               string               `json:"mode"`
+	Type               string               `json:"type"`
+	Status             string               `json:"status"`
+	Access             string               `json:"access"`
+	SourceAmount       *string              `json:"sourceAmount"`
+	SourceCurrency     *string              `json:"sourceCurrency"`
+	Destination        *string              `json:"destinationCurrency"`
+	CryptoName         *string              `json:"cryptoName"`
+	Network            *string              `json:"network"`
+	NetworkName        *string              `json:"networkName"`
+	DestinationAddress *string              `json:"destinationAddress"`
+	Country            *string              `json:"country"`
+	FieldLocks         map[string]FieldLock `json:"fieldLocks"`
+	Warnings           []Warning            `json:"warnings"`
+	RedirectURL        *string              `json:"redirectUrl"`
+	// PartnerOrigins may show the page in a frame.
+	PartnerOrigins []string     `json:"partnerOrigins"`
+	ExpiresAt      string       `json:"expiresAt"`
+	CreatedAt      string       `json:"createdAt"`
+	Now            string       `json:"now"`
+	Order          *HostedOrder `json:"order"`
+}
+
+// HostedOrder is an order as the hosted page shows it.
+type HostedOrder struct {
+	OrderID         string  `json:"orderId"`
+	Status          string  `json:"status"`
+	Gateway         string  `json:"gateway"`
+	GatewayName     string  `json:"gatewayName"`
+	FiatAmount      string  `json:"fiatAmount"`
+	FiatCurrency    string  `json:"fiatCurrency"`
+	CryptoCurrency  string  `json:"cryptoCurrency"`
+	CryptoAmount    *string `json:"cryptoAmount"`
+	Network         string  `json:"network"`
+	WalletAddress   *string `json:"walletAddress"`
+	TransactionHash *string `json:"transactionHash"`
+	// CheckoutURL is where the order can still be paid; nil once it can't.
+	CheckoutURL       *string `json:"checkoutUrl"`
+	CreatedAt         string  `json:"createdAt"`
+	CheckoutExpiresAt string  `json:"checkoutExpiresAt"`
+}
+
+// CheckedAddress is what there is to say about a wallet address.
+type CheckedAddress struct {
+	Network     string  `json:"network"`
+	NetworkName *string `json:"networkName"`
+	// Checked says that the form of the network's addresses is known.
+	Checked bool `json:"checked"`
+	Valid   bool `json:"valid"`
+	// Problem is "form" or "checksum"; a valid address may have a doubtful checksum.
+	Problem    *string  `json:"problem"`
+	Suggestion *string  `json:"suggestion"`
+	LooksLike  []string `json:"looksLike"`
+	QR         *QR      `json:"qr"`
+}
+
+// QR is a QR code: size × size modules, row by row, "1" for dark.
+type QR struct {
+	Size    int    `json:"size"`
+	Modules string `json:"modules"`
+}

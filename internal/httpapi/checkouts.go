@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"rsc.io/qr"
+
+	"github.com/sliproad/sliproad/api"
+	"github.com/sliproad/sliproad/internal/app"
+	"github.com/sliproad/sliproad/internal/asset"
+	"github.com/sliproad/sliproad/internal/checkout"
+)
+
+// checkoutEndpoints are what the hosted page calls. They need no key: the session's clientSecret opens them, as a bearer
+// token, which no log and no referrer has. The page is of our own origin, so no other may call them.
+var checkoutEndpoints = []endpoint{
+	{op: "getCheckout", method: http.MethodGet, path: "/public/v1/checkouts/{id}", auth: authSession, limited: true, handle: getCheckout},
+	{op: "checkAddress", method: http.MethodPost, path: "/public/v1/checkouts/{id}/address", auth: authSession, limited: true, handle: checkAddress},
+	{op: "orderCheckout", method: http.MethodPost, path: "/public/v1/checkouts/{id}/order", auth: authSession, limited: true, handle: orderCheckout},
+}
+
+// checkoutQuery reads what names and opens the session.
+func checkoutQuery(x *exchange) app.CheckoutQuery {
+	q := parseQuery(x.r)
+	return app.CheckoutQuery{Problems: q.Problems, ProjectID: q.given("projectId"), Credential: apiKey(x.r)}
+}
+
+func getCheckout(s *Server, x *exchange) (int, any, error) {
+	q := checkoutQuery(x)
+	page, err := s.App.GetCheckout(x.r.Context(), x.call, x.sessionID(), &q)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, api.Public[api.HostedCheckout]{Success: true, Data: presentCheckout(page, x.call)}, nil
+}
+
+func checkAddress(s *Server, x *exchange) (int, any, error) {
+	in := &app.CheckAddress{CheckoutQuery: checkoutQuery(x)}
+	in.Network, in.Address = x.body.text(&in.Problems, "network"), x.body.text(&in.Problems, "address")
+	out, err := s.App.CheckAddress(x.r.Context(), x.call, x.sessionID(), in)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, api.Public[api.CheckedAddress]{Success: true, Data: presentAddress(out)}, nil
+}
+
+func orderCheckout(s *Server, x *exchange) (int, any, error) {
+	in := &app.OrderCheckout{CheckoutQuery: checkoutQuery(x)}
+	b, p := x.body, &in.CreateOrder.Problems
+	readOrder(b, &in.CreateOrder)
+	in.Language = b.text(p, "language")
+	if embedded := b.boolean(p, "embedded"); embedded != nil {
+		in.Embedded = *embedded
+	}
+	page, err := s.App.OrderCheckout(x.r.Context(), x.call, x.sessionID(), in)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusCreated, api.Public[*api.HostedOrder]{Success: true, Data: presentCheckoutOrder(page)}, nil
+}
+
+// readOrder reads the members of an order.
+func readOrder(b object, in *checkout.CreateOrder) {
+	p := &in.Problems
+	in.FiatAmount, in.FiatCurrency = b.amount(p, "fiatAmount"), b.text(p, "fiatCurrency")
+	in.CryptoCurrency, in.Network, in.WalletAddress = b.text(p, "cryptoCurrency"), b.text(p, "network"), b.text(p, "walletAddress")
+	in.Gateway, in.Email = b.text(p, "gateway"), b.text(p, "email")
+}
+
+func presentCheckout(c *app.Checkout, call *checkout.Call) api.HostedCheckout {
+	whole := session(c.Session, call).Attributes
+	out := api.HostedCheckout{
+		SessionID: whole.SessionID, ProjectID: whole.ProjectID, Mode: string(call.Project.Mode), Type: whole.Type, Status: whole.Status,
+		Access: "status", SourceCurrency: whole.SourceCurrency, Destination: whole.DestinationCurrency, Network: whole.Network,
+		FieldLocks: map[string]api.FieldLock{}, Warnings: []api.Warning{}, RedirectURL: whole.RedirectURL,
+		PartnerOrigins: append([]string{}, call.Project.AllowedOrigins...),
+		ExpiresAt:      whole.ExpiresAt, CreatedAt: whole.CreatedAt, Now: timeText(call.Now), Order: presentCheckoutOrder(c),
+	}
+	if coin, ok := asset.LookupAsset(c.Session.DestinationCurrency); ok {
+		out.CryptoName = &coin.Name
+	}
+	if network, ok := asset.LookupNetwork(c.Session.Network); ok {
+		out.NetworkName = &network.Name
+	}
+	if c.Full {
+		out.Access, out.SourceAmount, out.DestinationAddress, out.Country = "full", whole.SourceAmount, whole.DestinationAddress, whole.Country
+		out.FieldLocks, out.Warnings = whole.FieldLocks, whole.Warnings
+	}
+	return out
+}
+
+func presentCheckoutOrder(c *app.Checkout) *api.HostedOrder {
+	o := c.Order
+	if o == nil {
+		return nil
+	}
+	out := &api.HostedOrder{
+		OrderID: string(o.ID), Status: string(o.Status), Gateway: o.Gateway, GatewayName: c.GatewayName,
+		FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
+		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, TransactionHash: optional(o.TransactionHash),
+		CreatedAt: timeText(o.CreatedAt), CheckoutExpiresAt: timeText(o.CheckoutExpiresAt()),
+	}
+	if c.Full {
+		out.WalletAddress, out.CheckoutURL = optional(o.WalletAddress), optional(c.CheckoutURL)
+	}
+	return out
+}
+
+func presentAddress(c *app.CheckedAddress) api.CheckedAddress {
+	return api.CheckedAddress{
+		Network: c.Network, NetworkName: optional(c.NetworkName), Checked: c.Checked, Valid: c.Valid, Problem: optional(string(c.Problem)),
+		Suggestion: optional(c.Suggestion), LooksLike: append([]string{}, c.LooksLike...), QR: presentQR(c.QR),
+	}
+}
+
+func presentQR(code *qr.Code) *api.QR {
+	if code == nil {
+		return nil
+	}
+	var modules strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				modules.WriteByte('1')
+			} else {
+				modules.WriteByte('0')
+			}
+		}
+	}
+	return &api.QR{Size: code.Size, Modules: modules.String()}
+}
