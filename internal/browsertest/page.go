@@ -179,6 +179,14 @@ func (p *Page) Go(address string) {
 	}
 }
 
+// Send is Go where the document is not waited for, because something that it needs is held back.
+func (p *Page) Send(address string) {
+	p.tb.Helper()
+	if result := call(p, page.Navigate, page.NavigateParams{URL: address}); result.ErrorText != "" {
+		p.fatalf("open %s: %s", address, result.ErrorText)
+	}
+}
+
 // GoNowhere is Go where the browser is to get no page: it returns the browser's own error, such as
 // "net::ERR_INTERNET_DISCONNECTED".
 func (p *Page) GoNowhere(address string) string {

@@ -106,6 +106,12 @@ func start(t *testing.T, options ...sliproadtest.Option) *house {
 	return &house{s, newShop(t), s.Secret()}
 }
 
+// withShop is the same server beside a shop of the test's own, whose visits are the test's alone.
+func (h *house) withShop(t *testing.T) *house {
+	t.Helper()
+	return &house{h.Server, newShop(t), h.secret}
+}
+
 // redirect is a redirectUrl of the shop that has a query and a fragment of its own.
 func (h *house) redirect() string { return h.shop.URL + "/done?cart=7&x=%20a#thanks" }
 

@@ -24,7 +24,7 @@ func TestSandboxPage(t *testing.T) {
 	for _, tt := range cases {
 		t.Run(tt.status, func(t *testing.T) {
 			t.Parallel()
-			h := &house{h.Server, newShop(t), h.secret} // whose visits are this case's alone
+			h := h.withShop(t)
 			s := h.session(t, h.locked())
 			o := h.order(t, s)
 			p := browsertest.Open(t)
