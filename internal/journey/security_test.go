@@ -228,10 +228,8 @@ func TestSlowPhone(t *testing.T) {
 	release := p.Hold("*.js")
 	p.Send(s.Attributes.CheckoutURL)
 	p.AwaitHeld(1)
-	p.Await(state("loading"))
-	if p.Text("main") == "" {
-		t.Error("the page is empty until its script has come")
-	}
+	p.AwaitText("main", "Loading")
+	absent(t, p, "noscript")
 	release()
 	p.Await(state("form"))
 	// What is needed to show the form, and no more: document, style, script, the session, prices.
