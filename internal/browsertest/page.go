@@ -300,7 +300,9 @@ func (p *Page) describe() {
 	p.tb.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
-	text, err := evaluate[string](ctx, `location.href + "\n" + (document.body ? document.body.innerText : "")`)
+	// Lists to choose from are long, and only what is chosen tells anything.
+	text, err := evaluate[string](ctx, `location.href + " " + (document.querySelector("main")?.dataset.state ?? "") + "\n" +
+		[...document.querySelectorAll("select")].reduce((text, s) => text.replace(s.innerText, "[" + s.value + "]"), document.body?.innerText ?? "").replace(/\n\s*\n/g, "\n")`)
 	if err != nil {
 		text = err.Error()
 	}
