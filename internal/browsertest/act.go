@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -45,8 +46,19 @@ func Eval[T any](p *Page, expression string) T {
 	return value
 }
 
-func evaluate[T any](ctx context.Context, expression string) (T, error) {
-	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+// evaluate is Eval with an error. An undefined value is T's zero value.
+func evaluate[T any](ctx context.Context, expression string) (value T, err error) {
+	yes := true
+	result, err := chromedp.Call(ctx, runtime.Evaluate, runtime.EvaluateParams{Expression: expression, AwaitPromise: &yes, ReturnByValue: &yes})
+	switch {
+	case err != nil:
+		return value, err
+	case result.ExceptionDetails != nil:
+		return value, &chromedp.ExceptionError{ExceptionDetails: result.ExceptionDetails}
+	case len(result.Result.Value) == 0:
+		return value, nil
+	}
+	return value, json.Unmarshal(result.Result.Value, &value)
 }
 
 // Until waits for a JavaScript expression to be true, across navigations; what says what that means.

@@ -244,6 +244,13 @@ func TestNetwork(t *testing.T) {
 	p.Unreachable()
 	ask()
 	p.AwaitText("#said", "xxx")
+	p.Nowhere("*/elsewhere")
+	_ = browsertest.Eval[bool](p, "(location.href = '/elsewhere', true)")
+	p.AwaitHeld(2)
+	p.Paint()
+	if got := p.URL(); got != where+"/?q=1#fragment" {
+		t.Errorf("a link to nowhere led to %s", got)
+	}
 	if failure := p.GoNowhere("http://127.0.0.1:9/"); !strings.Contains(failure, "ERR_") {
 		t.Errorf("nothing is served there, and the browser says %q", failure)
 	}

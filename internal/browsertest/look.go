@@ -33,7 +33,7 @@ func (p *Page) Picture() []byte {
 }
 
 func (p *Page) picture(ctx context.Context) ([]byte, error) {
-	if _, err := evaluate[chromedp.Void](ctx, settle); err != nil {
+	if _, err := evaluate[any](ctx, settle); err != nil {
 		return nil, err
 	}
 	size, err := chromedp.Call(ctx, page.GetLayoutMetrics, cdp.Empty{})

@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -183,23 +184,42 @@ func (p *Page) Unreachable(patterns ...string) {
 	call(p, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: blocked})
 }
 
-// holder holds back requests.
+// holder keeps requests from being sent.
 type holder struct {
-	ctx  context.Context // of the tab
-	mu   sync.Mutex
-	held []fetch.RequestID
+	ctx     context.Context // of the tab
+	mu      sync.Mutex
+	held    int
+	nowhere bool
 }
 
+// hear takes in one event of the tab. It runs where the tab's messages are read, and must not wait.
 func (h *holder) hear(event any) {
-	if e, ok := event.(*fetch.EventRequestPaused); ok {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.held = append(h.held, e.RequestID)
+	e, ok := event.(*fetch.EventRequestPaused)
+	if !ok {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.held++
+	if h.nowhere {
+		go func() { // should it fail, the page shows it
+			_, _ = chromedp.Call(h.ctx, fetch.FulfillRequest, fetch.FulfillRequestParams{RequestID: e.RequestID, ResponseCode: http.StatusNoContent})
+		}()
 	}
 }
 
+// Nowhere has links and redirects lead nowhere whose address matches the pattern, in which * stands for anything: the tab stays
+// at the page that it shows, as if the next one took for ever.
+func (p *Page) Nowhere(pattern string) {
+	p.tb.Helper()
+	p.hold.mu.Lock()
+	p.hold.nowhere = true
+	p.hold.mu.Unlock()
+	call(p, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}})
+}
+
 // Hold keeps requests from being sent whose address matches the pattern, in which * stands for anything, until release is
-// called: what the page shows meanwhile can be looked at.
+// called: what the page shows meanwhile can be looked at, unless it is the document of the tab itself that is held.
 func (p *Page) Hold(pattern string) (release func()) {
 	p.tb.Helper()
 	call(p, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}})
@@ -217,7 +237,7 @@ func (p *Page) AwaitHeld(count int) {
 	defer ticker.Stop()
 	for deadline := time.Now().Add(Limit); ; <-ticker.C {
 		p.hold.mu.Lock()
-		held := len(p.hold.held)
+		held := p.hold.held
 		p.hold.mu.Unlock()
 		if held >= count {
 			return
@@ -231,10 +251,5 @@ func (p *Page) AwaitHeld(count int) {
 // Paint waits until the browser has drawn the page twice, so that what follows from an input has happened.
 func (p *Page) Paint() {
 	p.tb.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Limit)
-	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](
-		`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`, chromedp.EvalAwaitPromise)); err != nil {
-		p.fatalf("draw the page: %v", err)
-	}
+	_ = Eval[bool](p, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 }

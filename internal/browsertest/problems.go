@@ -52,10 +52,11 @@ func (s *problems) issue(issue *audits.InspectorIssue) {
 	case d.ContentSecurityPolicyIssueDetails != nil:
 		c := d.ContentSecurityPolicyIssueDetails
 		s.add("Content-Security-Policy: %s blocks %q (%s)", c.ViolatedDirective, c.BlockedURL, c.ContentSecurityPolicyViolationType)
+	case issue.Code == audits.InspectorIssueCodeBounceTrackingIssue:
+	case d.GenericIssueDetails != nil && d.GenericIssueDetails.ErrorType == "NavigationEntryMarkedSkippable":
+		// Both tell of pages that lead on without having been touched, as the one that payers return to does.
 	case d.GenericIssueDetails != nil:
 		s.add("issue: %s %s", d.GenericIssueDetails.ErrorType, d.GenericIssueDetails.ViolatingNodeAttribute)
-	case issue.Code == audits.InspectorIssueCodeBounceTrackingIssue:
-		// The browser's view of redirects that nobody has touched yet, which is what a test's hand makes of them.
 	default:
 		s.add("issue: %s", issue.Code)
 	}

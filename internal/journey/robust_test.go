@@ -115,8 +115,7 @@ func TestOffline(t *testing.T) {
 	fillFree(p)
 
 	p.Offline(true)
-	p.Click(submitButton)
-	p.Until("the page to say that there is no connection", "document.querySelector('"+state("offline")+`') || /connection/i.test(document.querySelector("main").innerText)`)
+	p.Await(state("offline"))
 	p.Offline(false)
 	p.Await(state("form"))
 	holds(t, p, amountField, "250.5")

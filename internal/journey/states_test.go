@@ -81,7 +81,7 @@ var stateCases = []stateCase{
 	}},
 	{name: "redirecting", make: func(t *testing.T, h *house, p *browsertest.Page) {
 		p.Go(h.session(t, h.locked()).Attributes.CheckoutURL)
-		t.Cleanup(p.Hold("*/sandbox/pay/*"))
+		p.Nowhere("*/sandbox/pay/*")
 		p.Click(submitButton)
 		p.AwaitHeld(1)
 	}},
@@ -170,7 +170,7 @@ func TestStatesLook(t *testing.T) {
 			if got := p.Sees(submitButton); got != (want == "form") {
 				t.Errorf("the button to order is there: %v", got)
 			}
-			if !p.Sees("body") || !strings.Contains(strings.ToUpper(p.Text("body")), "TEST") {
+			if tt.name != "unknown-project" && !strings.Contains(strings.ToUpper(p.Text("body")), "TEST") {
 				t.Error("nothing says that this is a test")
 			}
 			wholeText(t, p)
