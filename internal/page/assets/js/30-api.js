@@ -44,23 +44,34 @@ class Refused extends Error {
 }
 class Disconnected extends Error {}
 
-// ask sends a request and returns the data of its answer. Who aborts it gets a promise that never ends.
-async function ask(path, { query = {}, body, key, signal, patience = 20 } = {}) {
+// ask sends a request and returns the data of its answer. A question that the network lost is asked once more, since changing
+// from one network to another loses what is under way; an order never is.
+async function ask(path, options = {}) {
+  try {
+    return await send(path, options);
+  } catch (error) {
+    if (!(error instanceof Disconnected) || options.once || options.signal?.aborted || !navigator.onLine) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    return send(path, options);
+  }
+}
+
+async function send(path, { query = {}, body, key, signal, patience = 20 }) {
   const url = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), patience * 1000);
-  signal?.addEventListener("abort", () => timeout.abort());
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), patience * 1000);
+  signal?.addEventListener("abort", () => stop.abort());
   let response, answer;
   try {
     response = await fetch(url, {
-      method: body ? "POST" : "GET", cache: "no-store", credentials: "omit", signal: timeout.signal,
+      method: body ? "POST" : "GET", cache: "no-store", credentials: "omit", signal: stop.signal,
       headers: { ...(key && { Authorization: `Bearer ${key}` }), ...(body && { "Content-Type": "application/json" }) },
       body: body && JSON.stringify(body),
     });
     answer = await response.json();
   } catch {
-    if (signal?.aborted) return new Promise(() => {});
+    // An error page that isn't ours has no JSON; anything else that can't be read is a lost connection.
     if (!response || response.ok) throw new Disconnected();
   } finally {
     clearTimeout(timer);
