@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -187,24 +186,40 @@ func (p *Page) DoubleClick(selector string) {
 	p.clicks(selector, 2)
 }
 
+// clicks clicks until the element has been hit: where it moves away between the look and the click, a payer clicks again.
 func (p *Page) clicks(selector string, times int) {
 	p.tb.Helper()
-	at := p.spot(selector)
-	ctx, cancel := context.WithTimeout(p.ctx, Limit)
-	defer cancel()
-	if err := chromedp.Do(ctx, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		for i := range times {
-			for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
-				if _, err := cdp.Call(ctx, t, input.DispatchMouseEvent, input.DispatchMouseEventParams{
-					Type: kind, X: at.X, Y: at.Y, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: int64(i + 1),
-				}); err != nil {
-					return chromedp.Void{}, err
-				}
-			}
+	for deadline := time.Now().Add(Limit); ; {
+		at := p.spot(selector)
+		_ = Eval[bool](p, fmt.Sprintf(`(() => {
+			window.clickHit = false;
+			const e = %s;
+			if (e) (e.control ?? e).addEventListener("click", () => { window.clickHit = true; }, {capture: true, once: true});
+			return true;
+		})()`, visible(selector)))
+		p.mouse(at, times)
+		ctx, cancel := context.WithTimeout(p.ctx, Limit)
+		// Another document has no such mark: the click has led there.
+		hit, err := evaluate[bool](ctx, "window.clickHit !== false")
+		cancel()
+		if err != nil || hit || p.set.noScript { // without scripts nobody hears it
+			return
 		}
-		return chromedp.Void{}, nil
-	}); err != nil {
-		p.fatalf("click %s: %v", selector, err)
+		if time.Now().After(deadline) {
+			p.fatalf("%s moves away from each click", selector)
+		}
+	}
+}
+
+// mouse presses and releases the button so many times, without a pause.
+func (p *Page) mouse(at point, times int) {
+	p.tb.Helper()
+	for i := range times {
+		for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
+			call(p, input.DispatchMouseEvent, input.DispatchMouseEventParams{
+				Type: kind, X: at.X, Y: at.Y, Button: input.MouseButtonLeft, Buttons: 1, ClickCount: int64(i + 1),
+			})
+		}
 	}
 }
 

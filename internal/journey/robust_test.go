@@ -299,3 +299,22 @@ func TestZoom(t *testing.T) {
 	}
 	h.toGateway(t, p)
 }
+
+// TestStableLayout has nothing jump while what the form waits for arrives, by which a click would hit something else.
+func TestStableLayout(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	for _, width := range []int{360, 1280} {
+		p := checkout(t, h.session(t, h.locked()), browsertest.Size(width, 740))
+		p.AwaitText("main", "0.02475")
+		p.Quiet()
+		p.Paint()
+		// The browser's own measure of it, of which 0.1 is called good.
+		shift := browsertest.Eval[float64](p, `new Promise(done => new PerformanceObserver(list =>
+			done(list.getEntries().reduce((sum, e) => sum + e.value, 0))).observe({type: "layout-shift", buffered: true}) ?? setTimeout(() => done(0), 500))`)
+		t.Logf("%d px: layout shift %.3f", width, shift)
+		if shift > 0.1 {
+			t.Errorf("%d px: the layout shifts by %.3f, want 0.1 at most", width, shift)
+		}
+	}
+}
