@@ -48,10 +48,14 @@ function sign(currency) {
   }
 }
 
+// Right-to-left text would pull a figure and its sign apart and turn "US$" around, so they are held together, as they are in
+// the gateway's own page.
+const together = (figures) => (RTL ? `\u2066${figures.replace(/[\u200e\u200f\u061c]/g, "")}\u2069` : figures);
+
 // inCurrency writes a fiat amount with the currency's sign, and with at least `least` decimal places.
 function inCurrency(amount, currency, least, most) {
-  if (sign(currency) === currency) return `${number(amount, digits(least, most))}\u00a0${currency}`;
-  return EXACT ? number(amount, { style: "currency", currency, ...digits(least, most) }) : `${amount}\u00a0${currency}`;
+  if (!EXACT || sign(currency) === currency) return together(`${number(amount, digits(least, most))}\u00a0${currency}`);
+  return together(number(amount, { style: "currency", currency, ...digits(least, most) }));
 }
 
 // fiat writes a fiat amount exactly.
@@ -71,12 +75,12 @@ function price(amount, currency) {
   return inCurrency(amount, currency, least, /^0*\./.test(amount) ? Math.max(least, leadingZeros(amount) + 3) : least);
 }
 
-const crypto = (amount, code) => `${plain(amount)}\u00a0${code}`;
+const crypto = (amount, code) => together(`${plain(amount)}\u00a0${code}`);
 
 // estimate writes an amount of crypto that is not promised, without the places that change from second to second.
 function estimate(amount, code) {
   const most = Math.max(8, leadingZeros(amount) + 4);
-  return `${number(amount, digits(0, Math.min(most, fractionOf(amount).length)))}\u00a0${code}`;
+  return together(`${number(amount, digits(0, Math.min(most, fractionOf(amount).length)))}\u00a0${code}`);
 }
 
 function currencyName(code, otherwise = code) {
@@ -87,6 +91,9 @@ function currencyName(code, otherwise = code) {
     return otherwise;
   }
 }
+
+// titled writes an id such as world-chain as a name.
+const titled = (id) => id.split("-").map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ");
 
 const anyOf = (names) => new Intl.ListFormat(LANG, { type: "disjunction" }).format(names);
 

@@ -19,7 +19,7 @@ const zeroOf = (digit) => [0xff10, 0x0966, 0x06f0, 0x0660].find((zero) => digit.
 
 // parseAmount is the decimal string that is meant, or null. A sign or code of the currency may stand around it.
 function parseAmount(typed, currency = "") {
-  let rest = latin(typed).toUpperCase().replace(currency, "");
+  let rest = latin(typed).toUpperCase().replace(currency, "").replace(sign(currency).toUpperCase(), "");
   rest = rest.replace(/\p{Sc}/u, "").replace(/[\s'\u2019\u066c\u200e\u200f\u061c]/gu, "");
   const sure = rest.includes("\u066b"); // the Arabic decimal sign has no other meaning
   rest = rest.replace("\u066b", MARKS.decimal);

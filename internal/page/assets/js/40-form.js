@@ -36,8 +36,9 @@ function assetName(code = valueOf("cryptoCurrency")) {
 }
 
 function networkName(id = valueOf("network")) {
+  if (!id) return "";
   const known = assetOf(valueOf("cryptoCurrency"))?.networks.find((one) => one.id === id);
-  return known?.name ?? (id === session.network && session.networkName ? session.networkName : id);
+  return known?.name ?? (id === session.network && session.networkName ? session.networkName : titled(id));
 }
 
 // named is a name with its code, or just that where both are the same.
@@ -96,16 +97,22 @@ function firstCurrency() {
 
 function amountField() {
   const input = el("input", { inputmode: "decimal", enterkeyhint: "next", spellcheck: "false", input: () => changed("fiatAmount"), change: settleAmount });
-  input.value = typed.fiatAmount ?? (session.sourceAmount ? plain(session.sourceAmount) : "");
+  input.value = typed.fiatAmount ?? (session.sourceAmount ? whole(session.sourceAmount, session.sourceCurrency) : "");
   if (!fixed("fiatCurrency")) return field("fiatAmount", text(buys() ? "you_pay" : "you_get"), input, " ");
   const code = el("span", { class: "code", "data-fixed": "sourceCurrency" }, session.sourceCurrency);
   return field("fiatAmount", text(buys() ? "you_pay" : "you_get"), input, " ", el("div", { class: "suffix" }, input, code));
 }
 
+// whole writes an amount that has decimal places with all that its currency has, as 150.5 with 150.50.
+function whole(amount, currency) {
+  const places = fractionOf(amount).length;
+  return number(amount, digits(places && currency ? Math.max(places, minorDigits(currency)) : places));
+}
+
 // settleAmount shows how the amount was understood, or why it wasn't, once it is entered.
 function settleAmount() {
   const amount = valueOf("fiatAmount");
-  if (amount) controls.fiatAmount.value = plain(amount);
+  if (amount) controls.fiatAmount.value = whole(amount, valueOf("fiatCurrency"));
   if (controls.fiatAmount.value) setProblem("fiatAmount", amountProblem());
 }
 
@@ -203,7 +210,7 @@ function amountProblem() {
   const currency = valueOf("fiatCurrency");
   if (!controls.fiatAmount.value.trim()) return text("problem_amount_required");
   const amount = valueOf("fiatAmount");
-  if (!amount) return text("problem_amount_form", { example: plain("1234.50") });
+  if (!amount) return text("problem_amount_form", { example: number("1234.50", digits(2)) });
   if (/^[0.]*$/.test(amount)) return text("problem_amount_zero");
   const places = currency ? minorDigits(currency) : fractionOf(amount).length;
   if (fractionOf(amount).length > places) {

@@ -161,6 +161,12 @@ function noQuotes() {
   return text("quotes_none_fixed");
 }
 
+// showNoQuotes takes the payer to why there is nothing to continue with.
+function showNoQuotes() {
+  say(noQuotes());
+  formNodes[1].querySelector("[data-quotes]").scrollIntoView({ block: "center" });
+}
+
 const REASONS = { INVALID_AMOUNT: "amount", INVALID_CURRENCY: "currency", INVALID_NETWORK: "network", GATEWAY_UNAVAILABLE: "unavailable" };
 
 // quoteNotes are the quiet lines below the cards: that prices are estimates, and which gateways gave none.

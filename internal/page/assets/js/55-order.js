@@ -19,7 +19,7 @@ async function submit(event) {
   const opened = framed ? openWindow() : null; // now, while it is still the payer's click
   try {
     await settled();
-    if (quotes.state === "ready" && !choices().length) showProblems({ gateway: noQuotes() });
+    if (quotes.state === "ready" && !choices().length) showNoQuotes();
     else return ordered(await post("/order", orderBody(), { once: true, patience: 90 }), opened);
   } catch (error) {
     await refused(error);
@@ -36,7 +36,7 @@ function setSubmitting(now) {
 
 function orderBody() {
   const body = { language: LANG, embedded: framed, gateway: pickedChoice()?.id };
-  for (const member of ["fiatAmount", "fiatCurrency", "cryptoCurrency", "network", "walletAddress", "email"]) {
+  for (const member of MEMBERS.filter((one) => one !== "gateway")) {
     const value = valueOf(member);
     if (value) body[member] = value;
   }
@@ -78,12 +78,15 @@ function openWindow() {
   return opened;
 }
 
+// MEMBERS are the fields in the order of the page.
+const MEMBERS = ["fiatAmount", "fiatCurrency", "cryptoCurrency", "network", "walletAddress", "gateway", "email"];
+
 // showProblems marks the fields and takes the payer to the first. True if there is nothing to mark.
 function showProblems(found) {
-  const marked = Object.entries(found).filter(([member, problem]) => setProblem(member, problem) && problem);
+  const marked = MEMBERS.filter((member) => member in found && setProblem(member, found[member]) && found[member]);
   if (!marked.length) return true;
   say(text("problem_summary"));
-  const [member] = marked[0];
+  const [member] = marked;
   const target = controls[member] ?? formNodes[1].querySelector(`input[name=${member}]:checked`);
   if (target && !target.hidden) target.focus();
   else formNodes[1].querySelector(`[data-problem=${member}]`).scrollIntoView({ block: "center" });

@@ -55,6 +55,7 @@ function showUnknown() {
 function wordsOf(state) {
   const { order } = session;
   const kind = buys() ? "buy" : "sell";
+  const again = order ? "start_again" : "start_new";
   const values = order ? { gateway: order.gatewayName, asset: order.cryptoCurrency } : { gateway: "", asset: session.destinationCurrency ?? "" };
   const both = (name) => [`${name}_title_${kind}`, `${name}_text_${kind}`];
   const [title, ...texts] = {
@@ -63,8 +64,8 @@ function wordsOf(state) {
     processing: [...both("processing"), "processing_leave"],
     completed: both("completed"),
     failed: [...both("failed"), "start_again"],
-    cancelled: ["cancelled_title", order ? `cancelled_text_${kind}` : "cancelled_text_session", "start_again"],
-    expired: ["expired_title", order ? `expired_text_${kind}` : "expired_text_session", "start_again"],
+    cancelled: ["cancelled_title", order ? `cancelled_text_${kind}` : "cancelled_text_session", again],
+    expired: ["expired_title", order ? `expired_text_${kind}` : "expired_text_session", again],
     refunded: ["refunded_title", `refunded_text_${kind}`],
   }[state];
   return { title: text(title, values), texts: texts.map((key) => text(key, values)) };
@@ -106,15 +107,20 @@ function orderFacts(order) {
   const paid = order.fiatAmount && fact(text(buys() ? "you_pay" : "you_get"), el("bdi", null, fiat(order.fiatAmount, order.fiatCurrency)));
   const coins = order.cryptoAmount ? crypto(order.cryptoAmount, order.cryptoCurrency) : order.cryptoCurrency;
   const traded = fact(text(buys() ? "you_get" : "you_send"), el("bdi", null, coins));
-  const known = order.network === session.network && session.networkName;
   return [
     ...(buys() ? [paid, traded] : [traded, paid]),
-    fact(text("network"), known || order.network),
+    fact(text("network"), orderNetwork(order)),
     order.walletAddress && fact(text(buys() ? "wallet" : "refund_wallet"), groupsOf(order.walletAddress)),
     fact(text("provider"), order.gatewayName),
     fact(text("order"), el("code", { dir: "ltr", translate: "no" }, order.orderId)),
     order.transactionHash && fact(text("transaction"), el("code", { dir: "ltr", translate: "no" }, order.transactionHash)),
   ].filter(Boolean);
+}
+
+// orderNetwork is the network's name, as far as one is known: else its id, written as a name.
+function orderNetwork({ network, networkName, cryptoCurrency }) {
+  const known = assetOf(cryptoCurrency)?.networks.find((one) => one.id === network)?.name;
+  return networkName ?? known ?? ((network === session.network && session.networkName) || titled(network));
 }
 
 // returnURL is the shop's, with what became of the order after its own query; null if the shop gave none.
