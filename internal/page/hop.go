@@ -51,8 +51,11 @@ func (p *Pages) hop(w http.ResponseWriter, r *http.Request, call *checkout.Call,
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		p.unknown(w, r)
 		return
-	case r.Method == http.MethodHead || ahead:
+	case r.Method == http.MethodHead:
 		w.WriteHeader(http.StatusNoContent)
+		return
+	case ahead:
+		w.WriteHeader(http.StatusServiceUnavailable) // a success, even an empty one, would be kept and shown at the click
 		return
 	}
 	target, o, err := p.backend.OpenCheckout(r.Context(), call, opaque)

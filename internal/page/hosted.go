@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -33,6 +34,7 @@ var (
 const (
 	assetsPath = "/checkout/assets/"
 	logoPath   = assetsPath + "logo/"
+	embedPath  = "/sliproad.js" // in partners' pages
 )
 
 var (
@@ -92,6 +94,10 @@ type languageChoice struct {
 // shell serves the page of a session, or the page that its payer comes back to. It doesn't know whether there is such a
 // session: it can't, without the secret.
 func (p *Pages) shell(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("sessionId") == "assets" { // one of another version
+		p.unknown(w, r)
+		return
+	}
 	l := localeOf(r)
 	look := app.PageLook{Project: &checkout.Project{}, Brand: &checkout.Brand{}}
 	if id, ok := checkout.ParseUUID(r.PathValue("projectId")); ok {
@@ -135,7 +141,7 @@ func shellPolicy(origins []string, brandCSS string) string {
 	ancestors := "'none'"
 	var plain []string
 	for _, origin := range origins {
-		if _, host, ok := strings.Cut(origin, "://"); ok && plainHost.MatchString(host) {
+		if u, err := url.Parse(origin); err == nil && web(u) && plainHost.MatchString(u.Host) && origin == u.Scheme+"://"+u.Host {
 			plain = append(plain, origin)
 		}
 	}
