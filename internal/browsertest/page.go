@@ -92,7 +92,9 @@ func (p *Page) NewTab() *Page {
 // Popup is the tab that the action opens.
 func (p *Page) Popup(action func()) *Page {
 	p.tb.Helper()
-	id := chromedp.WaitNewTarget(p.ctx, func(i *target.Info) bool { return i.Type == "page" })
+	// The browser tells of the tabs of all tests.
+	own := chromedp.FromContext(p.ctx).BrowserContextID
+	id := chromedp.WaitNewTarget(p.ctx, func(i *target.Info) bool { return i.Type == "page" && i.BrowserContextID == own })
 	action()
 	select {
 	case found := <-id:

@@ -3,17 +3,24 @@
 
 const framed = window.parent !== window;
 let partner = ""; // the origin that greeted us and may hear
+let inDialog = false;
 const greetings = new Set(); // came before the session was known
 const reported = { order: "", status: "", height: 0 };
 
 function tell(type, more = {}) {
-  if (partner) window.parent.postMessage({ sliproad: 1, type, sessionId: session.sessionId, ...more }, partner);
+  if (partner) window.parent.postMessage({ sliproad: 1, type, sessionId: place.session, ...more }, partner);
 }
 
 function hear({ source, origin, data }) {
   if (!framed || source !== window.parent || data?.sliproad !== 1 || data.type !== "hello") return;
   greetings.add(origin);
+  inDialog = data.modal === true;
   meet();
+}
+
+// The dialog around us doesn't hear of a key that is pressed in here.
+function leaveDialog(event) {
+  if (inDialog && event.key === "Escape" && !event.defaultPrevented) tell("close");
 }
 
 // meet answers who has greeted, once it is known whom the session lists.

@@ -45,6 +45,7 @@ document.addEventListener("visibilitychange", seen);
 setInterval(tick, 1000);
 
 if (framed) {
+  addEventListener("keydown", leaveDialog);
   document.documentElement.classList.add("framed");
   new ResizeObserver(tellHeight).observe(document.body);
 }
