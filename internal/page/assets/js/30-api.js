@@ -56,7 +56,7 @@ async function ask(path, options = {}) {
   }
 }
 
-async function send(path, { query = {}, body, key, signal, patience = 20 }) {
+async function send(path, { query = {}, body, key, signal, cache = "no-store", patience = 20 }) {
   const url = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
   const stop = new AbortController();
@@ -65,7 +65,7 @@ async function send(path, { query = {}, body, key, signal, patience = 20 }) {
   let response, answer;
   try {
     response = await fetch(url, {
-      method: body ? "POST" : "GET", cache: "no-store", credentials: "omit", signal: stop.signal,
+      method: body ? "POST" : "GET", cache, credentials: "omit", signal: stop.signal,
       headers: { ...(key && { Authorization: `Bearer ${key}` }), ...(body && { "Content-Type": "application/json" }) },
       body: body && JSON.stringify(body),
     });
@@ -118,7 +118,7 @@ let supported = null; // what there is to choose from, once something is free
 
 async function readSupported() {
   supported ??= await ask("/public/v1/onramp/supported", {
-    query: { projectId: projectID(), orderType: orderType(), country: session.country },
+    query: { projectId: projectID(), orderType: orderType(), country: session.country }, cache: "default",
   });
 }
 

@@ -96,7 +96,7 @@ function firstCurrency() {
 }
 
 function amountField() {
-  const input = el("input", { inputmode: "decimal", enterkeyhint: "next", spellcheck: "false", input: () => changed("fiatAmount"), change: settleAmount });
+  const input = el("input", { inputmode: "decimal", autocomplete: "transaction-amount", spellcheck: "false", maxlength: 40, input: () => changed("fiatAmount"), change: settleAmount });
   input.value = typed.fiatAmount ?? (session.sourceAmount ? whole(session.sourceAmount, session.sourceCurrency) : "");
   if (!fixed("fiatCurrency")) return field("fiatAmount", text(buys() ? "you_pay" : "you_get"), input, " ");
   const code = el("span", { class: "code", "data-fixed": "sourceCurrency" }, session.sourceCurrency);

@@ -63,10 +63,11 @@ async function fetchQuotes(order) {
     if (error.status === 429) quotes.expiry = setTimeout(refreshQuotes, error.seconds * 1000);
   }
   if (abort.signal.aborted) return;
+  const asked = quotes.dated; // by the payer, and not by the clock
   Object.assign(quotes, { state: answer ? "ready" : "failed", list: answer?.quotes ?? [], errors: answer?.errors ?? [], dated: false });
   renderQuotes();
   if (!answer) return;
-  announceQuotes();
+  if (asked) announceQuotes();
   watchExpiry();
   nameGateways();
 }
@@ -171,7 +172,7 @@ const REASONS = { INVALID_AMOUNT: "amount", INVALID_CURRENCY: "currency", INVALI
 
 // quoteNotes are the quiet lines below the cards: that prices are estimates, and which gateways gave none.
 function quoteNotes(all) {
-  if (!all.length) return [];
+  if (!all.length) return quotes.state === "loading" ? [text("quotes_estimate")] : [];
   const silent = quotes.errors.filter((one) => !one.eligible && REASONS[one.code]);
   const notes = silent.map((one) => text(`quotes_error_${REASONS[one.code]}`, { gateway: gatewayName(one.gateway) }));
   return quotes.list.length ? [text("quotes_estimate"), ...notes] : notes;
@@ -183,7 +184,7 @@ function card(choice, only, opened) {
   const radio = el("input", { type: "radio", name: "gateway", value: id, checked: picked, hidden: only, change: () => pick(id) });
   return el("div", { class: `card${picked ? " picked" : ""}${only ? " only" : ""}`, "data-gateway": id },
     el("label", null, radio, el("span", null,
-      el("span", { class: "name" }, el("bdi", null, name), quote && el("span", { class: "hint" }, methodName(quote.paymentMethod)), quote?.isBestRate && !only && el("span", { class: "best" }, text("quotes_best"))),
+      el("span", { class: "name" }, el("bdi", null, name), quote?.paymentMethod && el("span", { class: "hint" }, methodName(quote.paymentMethod)), quote?.isBestRate && !only && el("span", { class: "best" }, text("quotes_best"))),
       el("span", { class: quote ? "price" : "hint" }, quote ? quoteText(quote) : text("quotes_own_page")))),
     quote && quoteDetails(quote, opened.includes(id)));
 }

@@ -43,7 +43,8 @@ function unread(error) {
 }
 
 const LAST_SECONDS = 300;
-const ANNOUNCED = { 300: true, 120: true, 60: true };
+const ANNOUNCED_SECONDS = [60, 120, LAST_SECONDS];
+let announced = 0; // the one of them that was said last
 
 // tick shows what is left of the session's time, and ends it.
 function tick() {
@@ -54,5 +55,8 @@ function tick() {
   if (left <= 0 && !submitting) return route();
   if (node.hidden) return;
   node.textContent = text("time_left", { time: countdown(Math.max(left, 0)) });
-  if (ANNOUNCED[left]) say(text("time_left_announce", { time: duration(left) }));
+  const due = ANNOUNCED_SECONDS.find((seconds) => left <= seconds);
+  if (due === announced) return;
+  announced = due;
+  say(text("time_left_announce", { time: duration(left) }));
 }

@@ -4,7 +4,7 @@
 const framed = window.parent !== window;
 let partner = ""; // the origin that greeted us and may hear
 const greetings = new Set(); // came before the session was known
-const reported = { order: "", status: "" };
+const reported = { order: "", status: "", height: 0 };
 
 function tell(type, more = {}) {
   if (partner) window.parent.postMessage({ sliproad: 1, type, sessionId: session.sessionId, ...more }, partner);
@@ -26,7 +26,11 @@ function meet() {
   report();
 }
 
-const tellHeight = () => tell("resize", { height: Math.ceil(document.body.getBoundingClientRect().height) });
+function tellHeight() {
+  const height = Math.ceil(document.body.getBoundingClientRect().height);
+  if (partner && height !== reported.height) tell("resize", { height });
+  if (partner) reported.height = height;
+}
 
 const ENDS = { completed: true, failed: true, cancelled: true, expired: true };
 

@@ -20,7 +20,8 @@ function seen() {
   if (document.hidden || !session || submitting || offline.on) return;
   following.since = Date.now();
   if (main.dataset.state === "form" && quotes.state === "old") askForQuotes();
-  if (main.dataset.state === "form" || main.dataset.state === "redirecting" || following.on) reread(text("notice_already_ordered"));
+  if (main.dataset.state === "form") reread(text("notice_already_ordered"));
+  else if (main.dataset.state === "redirecting" || following.on) reread();
 }
 
 // The address keeps its fragment, so that the page opens in the other language too.
