@@ -26,7 +26,10 @@ type answer struct {
 func page(t *testing.T, r *http.Request) answer {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
-	resp := must(client.Do(r))(t)
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer resp.Body.Close()
 	raw := must(io.ReadAll(resp.Body))(t)
 	a := answer{resp.StatusCode, resp.Header, string(raw), len(raw)}
