@@ -38,7 +38,7 @@ func (a *App) OpenCheckout(ctx context.Context, call *checkout.Call, opaque stri
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := opener.OpenCheckout(ask, gateway.Request{Order: o, Address: call.Address})
+	made, err := opener.OpenCheckout(ask, gateway.Request{Order: o, Address: call.Address, Language: call.Language})
 	if err == nil && made.URL == "" {
 		err = errors.New("the gateway gave no URL")
 	}

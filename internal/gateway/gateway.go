@@ -82,6 +82,8 @@ type Description struct {
 type Request struct {
 	Order   *checkout.Order
 	Address netip.Addr // the payer's own address, canonical; invalid where unknown
+
+	Language string // the payer's, a language tag such as pt-BR; empty: unknown
 }
 
 // Checkout is a hosted checkout.

@@ -36,7 +36,7 @@ func showMessage(w http.ResponseWriter, r *http.Request, m message) {
 	}
 	body := render(messagePage, data)
 	h := w.Header()
-	protect(h, "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+	protect(h, "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Language")
 	writeBody(w, r, m.status, "", body, compress(body))
@@ -58,6 +58,7 @@ func (p *Pages) hop(w http.ResponseWriter, r *http.Request, call *checkout.Call,
 		w.WriteHeader(http.StatusServiceUnavailable) // a success, even an empty one, would be kept and shown at the click
 		return
 	}
+	call.Language = localeOf(r).code
 	target, o, err := p.backend.OpenCheckout(r.Context(), call, opaque)
 	if err == nil {
 		w.Header().Set("Referrer-Policy", "no-referrer")

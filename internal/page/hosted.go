@@ -29,6 +29,8 @@ var (
 	scriptFiles embed.FS
 	//go:embed assets/sliproad.js
 	embedJS []byte
+	//go:embed assets/icon.svg
+	iconSVG []byte
 )
 
 const (
@@ -40,6 +42,7 @@ const (
 var (
 	checkoutPage  = template.Must(template.New("checkout.html").Parse(checkoutHTML))
 	checkoutStyle = newStatic(assetsPath+"checkout", ".css", "text/css; charset=utf-8", checkoutCSS)
+	icon          = newStatic(assetsPath+"icon", ".svg", "image/svg+xml", iconSVG)
 	embedScript   = newStatic("/sliproad", ".js", "text/javascript; charset=utf-8", embedJS)
 )
 
@@ -67,7 +70,7 @@ var scripts = sync.OnceValue(func() map[string]*static {
 })
 
 func hostedAssets() []*static {
-	list := []*static{checkoutStyle}
+	list := []*static{checkoutStyle, icon}
 	for _, l := range locales {
 		list = append(list, scripts()[l.code])
 	}

@@ -22,7 +22,7 @@ func policyOfShell(style, ancestors string) string {
 
 // messageHeaders are those of a page that says one thing.
 var messageHeaders = map[string]string{
-	"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+	"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
 	"Referrer-Policy":         "no-referrer", "X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8",
 	"Cache-Control": "no-store", "Vary": "Accept-Language, Accept-Encoding", "Etag": "",
 }

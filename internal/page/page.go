@@ -86,12 +86,13 @@ type page struct {
 	Lang  string
 	Dir   string
 	CSS   string
+	Icon  string
 	T     map[string]string
 	Title string
 }
 
 func newPage(l *locale, css *static) page {
-	return page{Lang: l.code, Dir: l.dir, CSS: css.path, T: l.texts}
+	return page{Lang: l.code, Dir: l.dir, CSS: css.path, Icon: icon.path, T: l.texts}
 }
 
 // render executes the template in whole, so that a failure half-way is no half page.
