@@ -67,5 +67,5 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 
 screenshots: ## picture every state of the hosted page into tmp/screenshots, light and dark, phone and desktop
 	rm -rf tmp/screenshots && mkdir -p tmp/screenshots
-	$(GO) test $(FLAGS) -count=1 -timeout $(TIMEOUT) -artifacts -outputdir "$(CURDIR)/tmp/screenshots" -run 'Look|Language' ./internal/journey
-	@find tmp/screenshots -name '*.png' | sort
+	-$(GO) test $(FLAGS) -count=1 -timeout $(TIMEOUT) -artifacts -outputdir "$(CURDIR)/tmp/screenshots" -run 'Look|Language' ./internal/journey
+	@find tmp/screenshots/_artifacts -name '*.png' ! -name failed.png -exec mv {} tmp/screenshots/ \; && ls tmp/screenshots/*.png

@@ -56,7 +56,7 @@ func fillFree(p *browsertest.Page) {
 	p.Choose(fiatField, "EUR")
 	p.Choose(cryptoField, "ETH")
 	p.Choose(networkField, "base")
-	p.Fill(amountField, "250.5")
+	p.Fill(amountField, "250.50")
 	p.Fill(addressField, wallet)
 }
 

@@ -218,7 +218,7 @@ func TestGatewayFails(t *testing.T) {
 	}
 	p.Await(state("form"))
 	p.Await(`[role=alert], [aria-live], [data-problem]`)
-	holds(t, p, amountField, "250.5")
+	holds(t, p, amountField, "250.50")
 	holds(t, p, addressField, wallet)
 	p.Fill(emailField, "payer@example.com")
 	h.toGateway(t, p)

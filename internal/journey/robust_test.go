@@ -89,7 +89,7 @@ func TestReload(t *testing.T) {
 	p.Reload()
 	p.Await(state("form"))
 	for field, value := range map[string]string{
-		amountField: "250.5", fiatField: "EUR", cryptoField: "ETH", networkField: "base", addressField: wallet, emailField: "payer@example.com",
+		amountField: "250.50", fiatField: "EUR", cryptoField: "ETH", networkField: "base", addressField: wallet, emailField: "payer@example.com",
 	} {
 		holds(t, p, field, value)
 	}
@@ -118,7 +118,7 @@ func TestOffline(t *testing.T) {
 	p.Await(state("offline"))
 	p.Offline(false)
 	p.Await(state("form"))
-	holds(t, p, amountField, "250.5")
+	holds(t, p, amountField, "250.50")
 	holds(t, p, addressField, wallet)
 	h.toGateway(t, p)
 	p.Back()

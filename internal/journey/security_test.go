@@ -26,7 +26,10 @@ type answer struct {
 func page(t *testing.T, r *http.Request) answer {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
-	resp := must(client.Do(r))(t)
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer resp.Body.Close()
 	raw := must(io.ReadAll(resp.Body))(t)
 	a := answer{resp.StatusCode, resp.Header, string(raw), len(raw)}
@@ -184,7 +187,20 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-// TestBrand shows the partner's name, logo and colour, which stay readable whatever the colour is.
+// edgeContrast is the contrast of the button to order with what is around it, by its ground or by its edge (WCAG 1.4.11).
+const edgeContrast = `(() => {
+	const rgb = c => c.match(/[\d.]+/g).map(Number);
+	const light = c => rgb(c).slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+	const button = document.querySelector("button[type=submit]"), s = getComputedStyle(button);
+	let around = button.parentElement;
+	while (around && (rgb(getComputedStyle(around).backgroundColor)[3] ?? 1) === 0) around = around.parentElement;
+	const ground = light(getComputedStyle(around ?? document.body).backgroundColor);
+	const colours = [s.backgroundColor, ...(parseFloat(s.borderTopWidth) >= 1 && s.borderTopStyle !== "none" ? [s.borderTopColor] : [])];
+	return Math.max(...colours.map(light).map(l => (Math.max(l, ground) + 0.05) / (Math.min(l, ground) + 0.05)));
+})()`
+
+// TestBrandLooks shows the partner's name, logo and colour, which stay readable whatever the colour is.
 func TestBrandLooks(t *testing.T) {
 	t.Parallel()
 	logo := filepath.Join(t.TempDir(), "logo.svg")
@@ -212,6 +228,12 @@ func TestBrandLooks(t *testing.T) {
 			}
 			if !browsertest.Eval[bool](p, `[...document.images].some(i => i.complete && i.naturalWidth > 0 && i.getBoundingClientRect().height > 10)`) {
 				t.Error("the logo is not shown")
+			}
+			for _, dark := range []bool{false, true} {
+				p.Scheme(dark)
+				if edge := browsertest.Eval[float64](p, edgeContrast); edge < 3 {
+					t.Errorf("dark %v: the button stands out from what is around it by %.2f:1, want 3:1", dark, edge)
+				}
 			}
 			looks(t, p, "brand-"+strings.TrimPrefix(accent, "#"))
 			ownOnly(t, h, p)

@@ -173,6 +173,10 @@ func TestStatesLook(t *testing.T) {
 			if tt.name != "unknown-project" && !strings.Contains(strings.ToUpper(p.Text("body")), "TEST") {
 				t.Error("nothing says that this is a test")
 			}
+			if moving := browsertest.Eval[string](p, `document.getAnimations().filter(a => a.effect.getComputedTiming().endTime === Infinity)
+				.map(a => a.animationName + " of " + a.effect.target.tagName).join(", ")`); moving != "" {
+				t.Errorf("to one who wants less motion this moves for ever: %s", moving)
+			}
 			wholeText(t, p)
 			looks(t, p, tt.name)
 			if again := p.Count(state(want)); again != 1 {
