@@ -24,9 +24,6 @@ const (
 	boxFrame    = "#box iframe"
 )
 
-// noIcon is for a browser that looks for an icon, which our pages don't have.
-var noIcon = browsertest.Allow("favicon.ico")
-
 // partner is a site that embeds the checkout, with a Content-Security-Policy as strict as can be. Its style sheet is one that
 // would spoil a dialog that doesn't defend itself.
 type partner struct {
@@ -104,7 +101,7 @@ func (h *house) list(t *testing.T, origins ...string) {
 // visit opens the partner's page, with its button set to open the session. Further options are in JavaScript.
 func (site *partner) visit(t *testing.T, s *api.Session, more string, options ...browsertest.Option) *browsertest.Page {
 	t.Helper()
-	p := browsertest.Open(t, append(options, noIcon)...)
+	p := browsertest.Open(t, options...)
 	p.Go(site.URL + "/")
 	_ = browsertest.Eval[bool](p, fmt.Sprintf("!!(options = {checkoutUrl: %q, %s})", s.Attributes.CheckoutURL, more))
 	return p
@@ -457,7 +454,7 @@ func TestEmbedExample(t *testing.T) {
 	t.Cleanup(site.Close)
 	h.list(t, site.URL)
 	s := h.session(t, h.locked())
-	p := browsertest.Open(t, noIcon)
+	p := browsertest.Open(t)
 	p.Go(site.URL + "/embed.html")
 	p.Click("#dialog")
 	p.AwaitText("#status", "checkoutUrl must be")

@@ -87,7 +87,6 @@
     const [name, closeLabel] = LABELS[lang].split("|");
     const frame = element("iframe", "display:block;width:100%;" + (container ? "height:600px" : "flex:1"), {
       title: name,
-      allow: "clipboard-write",
       referrerPolicy: "no-referrer",
       src: url,
     });
