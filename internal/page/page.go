@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -36,6 +37,7 @@ type Pages struct {
 	backend Backend
 	mux     *http.ServeMux
 	cheap   map[string]bool // paths
+	shells  shells
 }
 
 // New makes the pages.
@@ -119,10 +121,18 @@ func newStatic(name, extension, media string, plain []byte) *static {
 	return &static{path: name + "." + hash + extension, media: media, plain: plain, gz: compress(plain), etag: `"` + hash + `"`}
 }
 
+// compressors are large to make.
+var compressors = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is one
+	return z
+}}
+
 func compress(plain []byte) []byte {
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one
-	_, _ = z.Write(plain)                                 // a buffer takes everything
+	z, _ := compressors.Get().(*gzip.Writer) // New makes nothing else
+	defer compressors.Put(z)
+	z.Reset(&b)
+	_, _ = z.Write(plain) // a buffer takes everything
 	_ = z.Close()
 	return b.Bytes()
 }
