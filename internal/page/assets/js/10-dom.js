@@ -66,12 +66,21 @@ function say(message) {
 // reader begins there anyway.
 function show(state, ...nodes) {
   const before = main.dataset.state;
+  const focused = main.contains(document.activeElement) && document.activeElement;
   main.dataset.state = state;
   main.replaceChildren(...nodes);
   retitle();
+  if (focused && before === state) refocus(focused);
   if (before === state || state === "loading" || (before === "loading" && state === "form")) return;
   main.querySelector("h1").focus({ preventScroll: true });
   scrollTo(0, 0);
+}
+
+// refocus puts the focus back to where it was before its state was drawn anew, or to the heading if that isn't there any more.
+function refocus(node) {
+  const mark = [...node.attributes].find(({ name }) => name.startsWith("data-"))?.name;
+  const same = node.isConnected ? node : main.querySelector(mark ? `[${mark}]` : node.localName);
+  (same ?? main.querySelector("h1")).focus({ preventScroll: true });
 }
 
 // retitle gives the window the name of what it shows.

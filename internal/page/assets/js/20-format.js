@@ -3,7 +3,8 @@
 
 const LOCALE = `${LANG}-u-nu-latn`;
 
-// Whether Intl formats decimal strings exactly. Where it goes through a float, amounts are shown as they are.
+// Whether Intl formats decimal strings exactly. Where it goes through a float, amounts are shown as they are, with the language's
+// decimal sign, so that they are read again as what they are.
 const EXACT = (() => {
   try {
     const format = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
@@ -16,11 +17,12 @@ const EXACT = (() => {
 const fractionOf = (amount) => amount.split(".")[1] ?? "";
 
 function number(amount, options) {
-  if (!EXACT) return amount;
+  const asItIs = amount.replace(".", MARKS.decimal);
+  if (!EXACT) return asItIs;
   try {
     return new Intl.NumberFormat(LOCALE, options).format(amount);
   } catch { // more decimal places than this browser formats
-    return amount;
+    return asItIs;
   }
 }
 
@@ -29,8 +31,16 @@ const digits = (least, most = least) => ({ minimumFractionDigits: least, maximum
 // plain writes an amount with just the decimal places that it has.
 const plain = (amount) => number(amount, digits(fractionOf(amount).length));
 
-// minorDigits is how many decimal places a fiat currency has.
+// minorUnits is how many decimal places a fiat currency has by the server, which has the say; null where it has not said.
+function minorUnits(currency) {
+  const ours = session?.sourceCurrency === currency ? session.minorUnits : null;
+  return ours ?? supported?.fiats.find((one) => one.code === currency)?.minorUnits ?? null;
+}
+
+// minorDigits is how many decimal places a fiat currency is written with. Browsers have none for some that have cents.
 function minorDigits(currency) {
+  const units = minorUnits(currency);
+  if (units !== null) return units;
   try {
     return new Intl.NumberFormat(LOCALE, { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
   } catch {
@@ -69,7 +79,7 @@ function leadingZeros(amount) {
   return /^0*$/.test(whole) ? fraction.search(/[^0]|$/) : 0;
 }
 
-// price writes a rate or a fee, rounded to what tells something: the currency's decimal places, or more for a small one.
+// price writes a rate, rounded to what tells something: the currency's decimal places, or more for a small one.
 function price(amount, currency) {
   const least = minorDigits(currency);
   return inCurrency(amount, currency, least, /^0*\./.test(amount) ? Math.max(least, leadingZeros(amount) + 3) : least);

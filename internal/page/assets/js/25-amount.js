@@ -20,10 +20,10 @@ const zeroOf = (digit) => [0xff10, 0x0966, 0x06f0, 0x0660].find((zero) => digit.
 // parseAmount is the decimal string that is meant, or null. A sign or code of the currency may stand around it.
 function parseAmount(typed, currency = "") {
   let rest = latin(typed).toUpperCase().replace(currency, "").replace(sign(currency).toUpperCase(), "");
-  rest = rest.replace(/\p{Sc}/u, "").replace(/[\s'\u2019\u066c\u200e\u200f\u061c]/gu, "");
+  rest = rest.replace(/\p{Sc}/u, "").replace(/[\u200e\u200f\u061c]/gu, "").trim().replace(/[\s'\u2019\u066c]/gu, " ");
   const sure = rest.includes("\u066b"); // the Arabic decimal sign has no other meaning
   rest = rest.replace("\u066b", MARKS.decimal);
-  if (!/^[\d.,]*\d[\d.,]*$/.test(rest)) return null;
+  if (!/^[\d., ]*\d[\d., ]*$/.test(rest)) return null;
   const [whole, fraction] = splitAmount(rest, sure);
   if (whole === null) return null;
   return (whole.replace(/^0+(?=\d)/, "") || "0") + (fraction ? `.${fraction}` : "");
@@ -31,6 +31,10 @@ function parseAmount(typed, currency = "") {
 
 // splitAmount parts the figures at the decimal sign and takes the grouping away.
 function splitAmount(figures, sure) {
+  if (figures.includes(" ")) { // spaces and apostrophes part thousands, so a mark parts the fraction
+    const [head, tail = "", ...more] = figures.split(/[.,]/);
+    return more.length || /\D/.test(tail) ? [null] : grouped(head, " ", tail);
+  }
   const last = Math.max(figures.lastIndexOf("."), figures.lastIndexOf(","));
   if (last < 0) return [figures, ""];
   const mark = figures[last];

@@ -95,7 +95,7 @@ async function readSession() {
   const keys = fragment ? [fragment] : [stored("secret"), place.token].filter(Boolean);
   for (const key of keys) {
     try {
-      const data = await ask(checkoutPath(""), { query: { projectId: place.project }, key });
+      const data = await ask(checkoutPath(""), { query: { projectId: place.project || session?.projectId }, key });
       clockAhead = Date.parse(data.now) - Date.now();
       if (data.access === "full") store("secret", key);
       credential = key;

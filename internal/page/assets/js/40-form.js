@@ -97,10 +97,16 @@ function firstCurrency() {
 
 function amountField() {
   const input = el("input", { inputmode: "decimal", autocomplete: "transaction-amount", spellcheck: "false", maxlength: 40, input: () => changed("fiatAmount"), change: settleAmount });
-  input.value = typed.fiatAmount ?? (session.sourceAmount ? whole(session.sourceAmount, session.sourceCurrency) : "");
+  input.value = typedAmount() ?? (session.sourceAmount ? whole(session.sourceAmount, session.sourceCurrency) : "");
   if (!fixed("fiatCurrency")) return field("fiatAmount", text(buys() ? "you_pay" : "you_get"), input, " ");
   const code = el("span", { class: "code", "data-fixed": "sourceCurrency" }, session.sourceCurrency);
   return field("fiatAmount", text(buys() ? "you_pay" : "you_get"), input, " ", el("div", { class: "suffix" }, input, code));
+}
+
+// typedAmount is the amount from before a reload, written anew: the page may be in another language now.
+function typedAmount() {
+  const amount = typed.fiatAmount;
+  return /^\d+(\.\d+)?$/.test(amount) ? whole(amount, fixed("fiatCurrency") ? session.sourceCurrency : typed.fiatCurrency) : amount;
 }
 
 // whole writes an amount that has decimal places with all that its currency has, as 150.5 with 150.50.
@@ -114,6 +120,7 @@ function settleAmount() {
   const amount = valueOf("fiatAmount");
   if (amount) controls.fiatAmount.value = whole(amount, valueOf("fiatCurrency"));
   if (controls.fiatAmount.value) setProblem("fiatAmount", amountProblem());
+  saveTyped();
 }
 
 function currencyField() {
@@ -212,7 +219,7 @@ function amountProblem() {
   const amount = valueOf("fiatAmount");
   if (!amount) return text("problem_amount_form", { example: number("1234.50", digits(2)) });
   if (/^[0.]*$/.test(amount)) return text("problem_amount_zero");
-  const places = currency ? minorDigits(currency) : fractionOf(amount).length;
+  const places = currency ? minorUnits(currency) ?? Math.max(2, minorDigits(currency)) : fractionOf(amount).length;
   if (fractionOf(amount).length > places) {
     return text(places ? "problem_amount_digits" : "problem_amount_whole", { currency, digits: places });
   }
@@ -246,8 +253,10 @@ function changed(member) {
   if (member !== "walletAddress" && member !== "email") askForQuotes(member === "fiatAmount" ? 400 : 0);
 }
 
+// saveTyped keeps an amount as the decimal that it is, since another language would read what was typed as another one.
 function saveTyped() {
-  const values = Object.entries(controls).map(([member, control]) => [member, control.value]);
+  if (session.order) return;
+  const values = Object.entries(controls).map(([member, control]) => [member, (member === "fiatAmount" && valueOf(member)) || control.value]);
   store("typed", JSON.stringify({ ...Object.fromEntries(values), gateway: quotes.wanted }));
 }
 

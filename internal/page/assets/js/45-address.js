@@ -1,7 +1,7 @@
 // The wallet address: asked of the server as it is typed, and shown in groups and as a QR code to be compared. Of several
 // questions under way only the answer to the latest counts.
 
-const address = { timer: 0, number: 0, asked: "", answer: null };
+const address = { timer: 0, number: 0, asked: "", answer: null, running: null, start: null };
 
 // groupsOf shows an address four characters at a time. The breaks are for the eye: what is copied has none.
 function groupsOf(value) {
@@ -38,7 +38,32 @@ function checkAddress(pause = 0) {
   address.answer = null;
   const number = ++address.number;
   showAddressState(order ? "checking" : "");
-  if (order) address.timer = setTimeout(() => readAddress(order, number), pause);
+  address.running = order && new Promise((finish) => {
+    address.start = () => {
+      clearTimeout(address.timer);
+      address.start = null;
+      readAddress(order, number).then(finish);
+    };
+  });
+  if (order) address.timer = setTimeout(() => address.start?.(), pause);
+}
+
+// addressChecked waits for the answer to what is in the field now, without the pause for typing. An address that could not be
+// checked is asked about again.
+async function addressChecked() {
+  if (!controls.walletAddress) return; // a fixed one is asked about for its code only
+  checkAddress();
+  for (let number = 0; number !== address.number && address.running;) {
+    number = address.number;
+    address.start?.();
+    await address.running;
+  }
+}
+
+// addressDoubt is what the payer has to have seen before an order goes to the address that they typed, though it is taken.
+function addressDoubt() {
+  if (!controls.walletAddress || !addressToCheck()) return "";
+  return formNodes[1].querySelector("[data-address-state]:not(.fine)")?.textContent ?? "";
 }
 
 async function readAddress(order, number) {

@@ -4,6 +4,7 @@
 const quotes = {
   state: "idle", // idle: something is missing; loading; ready; failed
   list: [], errors: [], key: "", wanted: "", // wanted: the gateway that the payer chose
+  gone: false, // it takes the order no more, which the page says
   dated: false, // what is in the list belongs to another order than the one on the page
   timer: 0, expiry: 0, abort: null, running: null, start: null, finish: null,
 };
@@ -108,12 +109,15 @@ function choices() {
   return [...quotes.list.map((quote) => ({ id: quote.gateway, name: quote.gatewayName, quote })), ...silent];
 }
 
-const pickedChoice = () => choices().find((one) => one.id === quotes.wanted) ?? choices()[0];
+// pickedChoice is the payer's choice, and the best one only for a payer who has made none: nobody is sent to another than the
+// one that they chose.
+const pickedChoice = () => choices().find((one) => !quotes.wanted || one.id === quotes.wanted);
 
 function pick(id) {
   quotes.wanted = id;
   saveTyped();
   setProblem("gateway", "");
+  quotes.gone = false;
   for (const card of formNodes[1].querySelectorAll(".card")) card.classList.toggle("picked", card.dataset.gateway === id);
   labelSubmit();
   updateSummary();
@@ -134,13 +138,21 @@ function renderQuotes() {
   const within = focused && { id: focused.closest(".card")?.dataset.gateway, tag: focused.tagName };
   const opened = [...cards.querySelectorAll("details[open]")].map((one) => one.closest(".card").dataset.gateway);
   set.setAttribute("aria-busy", quotes.state === "loading");
-  set.querySelector("legend").textContent = text(all.length === 1 ? "provider" : "quotes_choose");
+  const only = all.length === 1 && Boolean(pickedChoice()); // else it is there to be chosen
+  set.querySelector("legend").textContent = text(only ? "provider" : "quotes_choose");
   cards.classList.toggle("stale", quotes.dated && quotes.state === "loading");
-  cards.replaceChildren(...(all.length ? all.map((one) => card(one, all.length === 1, opened)) : [emptyQuotes()].flat()));
+  cards.replaceChildren(...(all.length ? all.map((one) => card(one, only, opened)) : [emptyQuotes()].flat()));
   if (within?.id) cards.querySelector(`[data-gateway="${CSS.escape(within.id)}"] ${within.tag}`)?.focus();
   set.querySelector("#quotes-note").replaceChildren(...quoteNotes(all).flatMap((note) => [note, el("br")]).slice(0, -1));
+  if (quotes.state !== "loading") tellGone(all.length > 0 && !pickedChoice());
   labelSubmit();
   updateSummary();
+}
+
+// tellGone says that the payer's choice is not among the cards any more, or takes it back.
+function tellGone(gone) {
+  if (gone !== quotes.gone) setProblem("gateway", gone ? text("problem_gateway") : "");
+  quotes.gone = gone;
 }
 
 // emptyQuotes is what stands in the place of cards.
@@ -162,9 +174,12 @@ function noQuotes() {
   return text("quotes_none_fixed");
 }
 
-// showNoQuotes takes the payer to why there is nothing to continue with.
-function showNoQuotes() {
-  say(noQuotes());
+// showQuotes takes the payer to the choice of a provider, or to why there is none.
+function showQuotes() {
+  if (quotes.state === "failed") say(text("quotes_failed"));
+  else if (!choices().length) say(noQuotes());
+  else if (pickedChoice()) say(formNodes[1].querySelector("button[type=submit]").textContent);
+  else say(text("problem_gateway"));
   formNodes[1].querySelector("[data-quotes]").scrollIntoView({ block: "center" });
 }
 
@@ -180,7 +195,7 @@ function quoteNotes(all) {
 
 function card(choice, only, opened) {
   const { id, name, quote } = choice;
-  const picked = pickedChoice().id === id;
+  const picked = pickedChoice()?.id === id;
   const radio = el("input", { type: "radio", name: "gateway", value: id, checked: picked, hidden: only, change: () => pick(id) });
   return el("div", { class: `card${picked ? " picked" : ""}${only ? " only" : ""}`, "data-gateway": id },
     el("label", null, radio, el("span", null,
@@ -197,11 +212,11 @@ const FEES = { gateway: "fee_gateway", network: "fee_network", partner: "fee_par
 
 function quoteDetails({ fees, rate, cryptoCurrency, fiatCurrency }, open) {
   const none = /^[0.]*$/.test(fees.total);
-  const summed = none ? text("quotes_no_fees") : text("quotes_fees", { amount: price(fees.total, fees.currency) });
+  const summed = none ? text("quotes_no_fees") : text("quotes_fees", { amount: fiat(fees.total, fees.currency) });
   return el("details", { open },
     el("summary", null, summed),
     el("p", null, text("quotes_rate", { asset: cryptoCurrency, price: price(rate, fiatCurrency) })),
-    !none && el("dl", null, ...fees.items.map((item) => fact(text(FEES[item.type] ?? "fee_other"), price(item.amount, fees.currency)))));
+    !none && el("dl", null, ...fees.items.map((item) => fact(text(FEES[item.type] ?? "fee_other"), fiat(item.amount, fees.currency)))));
 }
 
 function methodName(id) {

@@ -15,18 +15,42 @@ function labelSubmit() {
 async function submit(event) {
   event.preventDefault();
   if (submitting || !showProblems(problems())) return;
+  const meant = { order: JSON.stringify(orderBody()), gateway: quotes.wanted || pickedChoice()?.id, doubt: addressDoubt() };
   setSubmitting(true);
-  const opened = framed ? openWindow() : null; // now, while it is still the payer's click
+  let opened = framed ? openWindow() : null; // now, while it is still the payer's click
   try {
-    await settled();
-    if (quotes.state === "ready" && !choices().length) showNoQuotes();
-    else return ordered(await post("/order", orderBody(), { once: true, patience: 90 }), opened);
+    if (!await agreed(meant)) return;
+    const order = await post("/order", { ...orderBody(), gateway: pickedChoice().id }, { once: true, patience: 90 });
+    const given = opened;
+    opened = null;
+    ordered(order, given);
   } catch (error) {
     await refused(error);
   } finally {
     setSubmitting(false);
+    opened?.close();
   }
-  opened?.close();
+}
+
+// agreed waits for prices and checks that are under way, and tells whether the order is still the one that the payer saw when
+// they clicked. Where it isn't, it shows what is new, and the payer clicks again.
+async function agreed(meant) {
+  if (quotes.state === "failed" || quotes.state === "old") askForQuotes();
+  await Promise.all([settled(), addressChecked()]);
+  if (main.dataset.state !== "form" || !showProblems(problems())) return false;
+  const doubt = addressDoubt();
+  if (doubt && doubt !== meant.doubt) {
+    say(doubt);
+    controls.walletAddress.focus();
+    return false;
+  }
+  // A provider that is the only one can't be another than was meant, though its price was not there yet.
+  const gateway = meant.gateway ?? (choices().length === 1 ? choices()[0].id : "");
+  const picked = quotes.state === "ready" && pickedChoice();
+  if (picked && picked.id === gateway && JSON.stringify(orderBody()) === meant.order) return true;
+  setSubmitting(false); // so that the button names the provider
+  showQuotes();
+  return false;
 }
 
 function setSubmitting(now) {
@@ -35,7 +59,7 @@ function setSubmitting(now) {
 }
 
 function orderBody() {
-  const body = { language: LANG, embedded: framed, gateway: pickedChoice()?.id };
+  const body = { language: LANG, embedded: framed };
   for (const member of MEMBERS.filter((one) => one !== "gateway")) {
     const value = valueOf(member);
     if (value) body[member] = value;
@@ -112,12 +136,26 @@ async function refused(error) {
 
 const FIELD_OF = { INVALID_AMOUNT: "fiatAmount", INVALID_CURRENCY: "cryptoCurrency", INVALID_NETWORK: "network", INVALID_GATEWAY: "gateway" };
 
+// BESIDE are the members that could be changed in the place of a fixed one.
+const BESIDE = { fiatAmount: ["fiatCurrency"], cryptoCurrency: ["network"], network: ["cryptoCurrency"], walletAddress: ["network", "cryptoCurrency"] };
+
+// labelOf is a member's name in the summary, where it is fixed.
+function labelOf(member) {
+  if (member === "fiatAmount") return text(buys() ? "you_pay" : "you_get");
+  const key = { fiatCurrency: "currency", cryptoCurrency: "crypto_currency", network: "network", walletAddress: "wallet" }[member];
+  return key && text(key);
+}
+
+// membersOf are the members that the answer finds wrong.
+function membersOf(error) {
+  const named = error.details.map((one) => one.field);
+  return named.length || !FIELD_OF[error.code] ? named : [FIELD_OF[error.code]];
+}
+
 // fieldProblems are those of the answer's problems that belong to something the payer can change here.
 function fieldProblems(error) {
-  const members = error.details.map((one) => one.field);
-  if (!members.length && FIELD_OF[error.code]) members.push(FIELD_OF[error.code]);
-  const here = members.filter((member) => controls[member] || member === "gateway");
-  return Object.fromEntries(here.map((member) => [member, fieldProblem(member)]));
+  const here = membersOf(error).map((member) => (member === "gateway" ? member : [member, ...BESIDE[member] ?? []].find((one) => controls[one])));
+  return Object.fromEntries(here.filter(Boolean).map((member) => [member, fieldProblem(member)]));
 }
 
 function fieldProblem(member) {
@@ -132,6 +170,8 @@ function formProblem(error) {
     case "RATE_LIMIT_EXCEEDED": return text("problem_too_many", { time: duration(error.seconds) });
     case "DATABASE_UNAVAILABLE": return text("problem_busy");
     case "INVALID_AMOUNT": case "INVALID_CURRENCY": case "INVALID_NETWORK": return noQuotes();
-    default: return [text("problem_other"), error.reference && text("problem_reference", { id: error.reference })].filter(Boolean).join(" ");
   }
+  const fixedOnes = membersOf(error).map(labelOf).filter(Boolean);
+  if (fixedOnes.length) return `${fixedOnes.join(", ")}: ${noQuotes()}`;
+  return [text("problem_other"), error.reference && text("problem_reference", { id: error.reference })].filter(Boolean).join(" ");
 }

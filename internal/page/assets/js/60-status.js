@@ -13,8 +13,8 @@ function stateOf() {
     return order.checkoutUrl || place.returned ? "waiting" : "used";
   }
   if (status === "cancelled" || status === "completed") return status;
+  if (status === "processing") return "preparing"; // an order that is being made is not stopped by the session's end
   if (status === "expired" || secondsUntil(session.expiresAt) <= 0) return "expired";
-  if (status === "processing") return "preparing";
   return session.access === "full" ? "form" : "unknown";
 }
 
@@ -47,7 +47,6 @@ function showRedirecting(order, url) {
 }
 
 function showUnknown() {
-  session = null;
   show("unknown", el("section", { class: "sheet state" }, icon("bad"), heading(text("unknown_title")), el("p", null, text("unknown_text"))));
 }
 
@@ -75,12 +74,12 @@ function showOrder(state) {
   const { title, texts } = wordsOf(state);
   const { order } = session;
   if (state === "waiting" && order.checkoutUrl) texts.push(text("waiting_until", { time: moment(order.checkoutExpiresAt) }));
-  if (FINAL[state] && returnURL() && place.returned && !place.popup) texts.push(text("return_soon"));
+  const soon = FINAL[state] && returnURL() && place.returned && !place.popup && !leaving.stopped;
   if (place.popup && state !== "waiting") texts.push(text("close_text"));
   show(state, el("section", { class: "sheet state" },
     notice && el("p", { class: "notice", role: "status" }, notice),
     icon(FINAL[state] ?? (state === "processing" || place.returned ? "busy" : "wait")),
-    heading(title), ...texts.map((one) => el("p", null, one)), el("div", { class: "actions" }, ...actions(state)),
+    heading(title), ...texts.map((one) => el("p", null, one)), soon && el("p", { "data-soon": "" }, text("return_soon")), el("div", { class: "actions" }, ...actions(state)),
     order && el("dl", null, ...orderFacts(order))));
 }
 
@@ -94,7 +93,7 @@ function actions(state) {
       framed && el("span", { class: "unseen" }, ` (${text("new_window")})`)));
   }
   const back = returnURL();
-  const done = FINAL[state] || state === "processing";
+  const done = FINAL[state] || state === "processing" || place.returned; // who has come back from the gateway can go on to the shop
   if (done && place.popup) list.push(el("button", { type: "button", click: () => close() }, text("close_button")));
   else if (done && back) {
     list.push(el("a", { class: FINAL[state] ? "button main" : "button", href: back, "data-return": "", target: framed && "_top" },
@@ -133,12 +132,27 @@ function returnURL() {
   return address + joint + query + (fragment.length ? `#${fragment.join("#")}` : "");
 }
 
-let leaving = 0;
+const LEAVE_SECONDS = 5;
+const leaving = { timer: 0, stopped: false };
 
-// leaveSoon takes the payer who has come back from the gateway on to the shop, once there was time to read how it ended.
+// leaveSoon takes the payer who has come back from the gateway on to the shop, once there was time to read how it ended. One who
+// does anything on the page stays, and goes by the button.
 function leaveSoon() {
-  if (!place.returned || leaving) return;
-  const back = returnURL();
-  if (place.popup) leaving = setTimeout(() => close(), 3000);
-  else if (back) leaving = setTimeout(() => location.replace(back), 3000);
+  if (!place.returned || leaving.stopped || !(place.popup || returnURL())) return;
+  clearTimeout(leaving.timer);
+  leaving.timer = setTimeout(leave, LEAVE_SECONDS * 1000);
+}
+
+function leave() {
+  if (!navigator.onLine) leaveSoon(); // the shop can't be had now
+  else if (place.popup) close();
+  else location.replace(returnURL());
+}
+
+// stay is what the payer does. Our own focus is on the heading, and our own scrolling to the top.
+function stay({ type, target }) {
+  if (!FINAL[main.dataset.state] || (type === "focusin" && target.matches("h1")) || (type === "scroll" && scrollY === 0)) return;
+  clearTimeout(leaving.timer);
+  leaving.stopped = true;
+  main.querySelector("[data-soon]")?.remove();
 }

@@ -7,6 +7,7 @@ const offline = { on: false, tries: 0, timer: 0, focus: null };
 function lost(busy = false) {
   if (!offline.on) Object.assign(offline, { on: true, tries: 0, focus: main.contains(document.activeElement) ? document.activeElement : null });
   stopFollowing();
+  clearTimeout(leaving.timer);
   const seconds = DELAYS_SECONDS[Math.min(offline.tries++, DELAYS_SECONDS.length - 1)];
   clearTimeout(offline.timer);
   offline.timer = setTimeout(retry, seconds * 1000);

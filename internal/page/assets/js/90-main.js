@@ -24,6 +24,12 @@ function seen() {
   else if (main.dataset.state === "redirecting" || following.on) reread();
 }
 
+// cutOff leaves a page alone that has come to its end and needs no connection.
+function cutOff() {
+  const state = main.dataset.state;
+  if (session && !submitting && !FINAL[state] && state !== "unknown") lost();
+}
+
 // The address keeps its fragment, so that the page opens in the other language too.
 function changeLanguage(event) {
   const url = new URL(location.href);
@@ -39,9 +45,10 @@ addEventListener("pageshow", (event) => {
 });
 addEventListener("hashchange", () => location.reload()); // another link, of the same session
 addEventListener("online", retry);
-addEventListener("offline", () => { if (session && !submitting) lost(); });
+addEventListener("offline", cutOff);
 addEventListener("message", hear);
 document.addEventListener("visibilitychange", seen);
+for (const event of ["keydown", "pointerdown", "focusin", "wheel", "scroll"]) addEventListener(event, stay, { passive: true });
 setInterval(tick, 1000);
 
 if (framed) {
