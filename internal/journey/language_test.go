@@ -34,6 +34,7 @@ const maxPageBytes = 60 * 1024
 
 var (
 	placeholder = regexp.MustCompile(`\{[A-Za-z_]+\}`)
+	amountForm  = regexp.MustCompile(`^1\D?234\D50$`)
 	key         = regexp.MustCompile(`\b[a-z]+(_[a-z]+)+\b`)
 	nothing     = regexp.MustCompile(`\b(undefined|null|NaN|Invalid Date|\[object \w+\])\b`)
 )
@@ -94,7 +95,10 @@ func TestLanguagesLook(t *testing.T) {
 			if p.Text("h1") == title {
 				t.Errorf("the title is %q in %s too", title, other)
 			}
-			holds(t, p, amountField, "1234.5")
+			// The amount stays what it is, and is written as this language does.
+			if got := p.Value(amountField); !amountForm.MatchString(got) {
+				t.Errorf("the amount is %q in %s, want 1234.50", got, other)
+			}
 			holds(t, p, addressField, wallet)
 			holds(t, p, fiatField, "EUR")
 			holds(t, p, networkField, "base")

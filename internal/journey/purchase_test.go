@@ -242,7 +242,7 @@ func TestNoWayBack(t *testing.T) {
 	absent(t, p, wayBack)
 	at := p.URL()
 	// Longer than a page with a way back would wait before it goes there.
-	p.Until("five seconds to pass", "performance.now() > 5000")
+	p.Until("eight seconds to pass", "performance.now() > 8000")
 	if now := p.URL(); now != at {
 		t.Errorf("the page has gone to %s", now)
 	}

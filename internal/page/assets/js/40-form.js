@@ -214,6 +214,7 @@ function limitHint() {
 }
 
 function amountProblem() {
+  if (!controls.fiatAmount) return "";
   const currency = valueOf("fiatCurrency");
   if (!controls.fiatAmount.value.trim()) return text("problem_amount_required");
   const amount = valueOf("fiatAmount");
@@ -239,6 +240,7 @@ function problems() {
   if (controls.walletAddress) found.walletAddress = addressProblem();
   const email = valueOf("email");
   if (email && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email)) found.email = text("problem_email");
+  for (const [member, problem] of Object.entries(quotes.problems)) found[member] ||= problem;
   return found;
 }
 

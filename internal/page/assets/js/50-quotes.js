@@ -3,6 +3,7 @@
 
 const quotes = {
   state: "idle", // idle: something is missing; loading; ready; failed
+  refusal: null, problems: {}, // the server's answer that it can't be asked for these, and what of it belongs to a field
   list: [], errors: [], key: "", wanted: "", // wanted: the gateway that the payer chose
   gone: false, // it takes the order no more, which the page says
   dated: false, // what is in the list belongs to another order than the one on the page
@@ -22,7 +23,7 @@ function orderToQuote() {
     order[member] = valueOf(member);
     if (!order[member]) return null;
   }
-  return controls.fiatAmount && amountProblem() ? null : order;
+  return amountProblem() ? null : order;
 }
 
 // askForQuotes asks after a pause. `running` ends when the answer is there or nobody waits for it any more.
@@ -30,6 +31,7 @@ function askForQuotes(pause = 0) {
   const order = orderToQuote();
   const key = JSON.stringify(order);
   stopQuotes();
+  takeRefusal(null);
   if (key !== quotes.key) Object.assign(quotes, { key, errors: [], list: order ? quotes.list : [], dated: true });
   quotes.state = order ? "loading" : "idle";
   renderQuotes();
@@ -61,6 +63,7 @@ async function fetchQuotes(order) {
   } catch (error) {
     if (abort.signal.aborted) return;
     if (error instanceof Disconnected) lost();
+    if (error.status === 400) takeRefusal(error);
     if (error.status === 429) quotes.expiry = setTimeout(refreshQuotes, error.seconds * 1000);
   }
   if (abort.signal.aborted) return;
@@ -71,6 +74,13 @@ async function fetchQuotes(order) {
   if (asked) announceQuotes();
   watchExpiry();
   nameGateways();
+}
+
+// takeRefusal says at the fields what the server won't give prices for, or takes it back.
+function takeRefusal(error) {
+  for (const member of Object.keys(quotes.problems)) setProblem(member, member === "fiatAmount" ? amountProblem() : "");
+  Object.assign(quotes, { refusal: error, problems: error ? fieldProblems(error) : {} });
+  for (const [member, problem] of Object.entries(quotes.problems)) setProblem(member, problem);
 }
 
 // settled waits for prices that are under way, without the pause for typing.
@@ -159,6 +169,7 @@ function tellGone(gone) {
 function emptyQuotes() {
   if (quotes.state === "loading") return [el("div", { class: "ghost" }), el("p", { class: "unseen" }, text("quotes_loading"))];
   if (quotes.state === "idle") return el("p", { class: "hint" }, text("quotes_waiting"));
+  if (quotes.refusal) return el("p", { class: "warning" }, formProblem(quotes.refusal));
   if (quotes.state === "failed") {
     return [el("p", { class: "hint" }, text("quotes_failed")), el("button", { type: "button", class: "small", click: () => askForQuotes() }, text("try_again"))];
   }
@@ -176,7 +187,8 @@ function noQuotes() {
 
 // showQuotes takes the payer to the choice of a provider, or to why there is none.
 function showQuotes() {
-  if (quotes.state === "failed") say(text("quotes_failed"));
+  if (quotes.refusal) say(formProblem(quotes.refusal));
+  else if (quotes.state === "failed") say(text("quotes_failed"));
   else if (!choices().length) say(noQuotes());
   else if (pickedChoice()) say(formNodes[1].querySelector("button[type=submit]").textContent);
   else say(text("problem_gateway"));
