@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -21,15 +22,19 @@ type message struct {
 type messageData struct {
 	page
 	Text  string
+	Mark  string // the icon's class
 	Again string // what the link says; empty: none
 	Back  string
 }
+
+// marks are the icons of what is nobody's fault.
+var marks = map[string]string{"hop_expired": "wait", "hop_finished": "stop", "hop_unavailable": "wait"}
 
 var messagePage = template.Must(template.New("message.html").Parse(messageHTML))
 
 func showMessage(w http.ResponseWriter, r *http.Request, m message) {
 	l := localeOf(r)
-	data := messageData{page: newPage(l, sandboxStyle), Text: l.text(m.key + "_text"), Back: m.back}
+	data := messageData{page: newPage(l, checkoutStyle), Text: l.text(m.key + "_text"), Mark: cmp.Or(marks[m.key], "bad"), Back: m.back}
 	data.Title = l.text(m.key + "_title")
 	if m.again {
 		data.Again = l.text(m.key + "_again")

@@ -223,7 +223,7 @@ func TestCheap(t *testing.T) {
 	for _, link := range links.FindAllStringSubmatch(string(s.get(shellPath).body), -1) {
 		cheap = append(cheap, link[1])
 	}
-	style := regexp.MustCompile(`/sandbox/assets/[^"]+`).FindString(string(s.get("/c/x/y").body) + string(s.get("/nowhere").body))
+	style := regexp.MustCompile(`/sandbox/assets/[^"]+`).FindString(string(s.get("/sandbox/pay/" + project + "/ord_1").body))
 	for _, path := range append(cheap, style) {
 		if !pages.Cheap(path) {
 			t.Errorf("%q is limited", path)

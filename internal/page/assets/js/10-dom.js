@@ -4,6 +4,7 @@
 
 const main = document.querySelector("main");
 const BRAND = document.body.dataset.brand;
+const SHORT_BRAND = BRAND.length > 24 ? "" : BRAND; // as it goes into a sentence or onto a button
 const RTL = document.documentElement.dir === "rtl";
 
 // In right-to-left text a Latin name or a figure would reorder what stands around it, unless it is isolated.
@@ -39,6 +40,7 @@ const ICONS = {
   good: "M8 12.5l2.7 2.7L16 9.5",
   bad: "M9 9l6 6M15 9l-6 6",
   wait: "M12 7v5.5l3.5 2",
+  stop: "M8.5 12h7",
   back: "M9.5 8L7 10.5 9.5 13M7.5 10.5h6a3 3 0 010 6H11",
 };
 
@@ -50,6 +52,9 @@ function icon(name) {
     "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true",
   }, svg("circle", ring), ...(busy ? [] : [svg("path", { d: ICONS[name] })]));
 }
+
+// sentences puts several together as the language does it.
+const sentences = (...all) => all.filter(Boolean).join(/^(ja|zh)/.test(LANG) ? "" : " ");
 
 const heading = (title) => el("h1", { tabindex: -1 }, title);
 

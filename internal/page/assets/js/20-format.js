@@ -87,9 +87,11 @@ function price(amount, currency) {
 
 const crypto = (amount, code) => together(`${plain(amount)}\u00a0${code}`);
 
-// estimate writes an amount of crypto that is not promised, without the places that change from second to second.
+// estimate writes an amount of crypto that is not promised, with five or six figures that tell something: the others change from
+// second to second.
 function estimate(amount, code) {
-  const most = Math.max(8, leadingZeros(amount) + 4);
+  const whole = amount.split(".")[0].replace(/^0+/, "").length;
+  const most = whole ? Math.max(2, 6 - whole) : leadingZeros(amount) + 5;
   return together(`${number(amount, digits(0, Math.min(most, fractionOf(amount).length)))}\u00a0${code}`);
 }
 

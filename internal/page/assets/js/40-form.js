@@ -127,7 +127,7 @@ function currencyField() {
   const select = el("select", { autocomplete: "transaction-currency", change: () => changed("fiatCurrency") });
   const options = supported.fiats.map((one) => [one.code, `${one.code} – ${currencyName(one.code, one.name)}`]);
   fillSelect(select, options, firstCurrency());
-  return field("fiatCurrency", text("currency"), select);
+  return field("fiatCurrency", text("currency"), select, "", el("div", { class: "short" }, select, el("span", { "aria-hidden": "true" })));
 }
 
 function assetField() {
@@ -168,10 +168,10 @@ function emailField() {
   return field("email", text("email"), input, text("email_hint"));
 }
 
-// pair puts two fields side by side where there is room, with the second's hint below both. A lone one stands alone.
-function pair(kind, ...fields) {
+// pair puts two fields side by side where there is room, with what one of them has to say below both. A lone one stands alone.
+function pair(kind, below, ...fields) {
   const there = fields.filter(Boolean);
-  return there.length > 1 ? el("div", { class: `pair ${kind}` }, ...there, there[1].querySelector(".hint")) : there[0];
+  return there.length > 1 ? el("div", { class: `pair ${kind}` }, ...there, ...there.flatMap((one) => [...one.querySelectorAll(below)])) : there[0];
 }
 
 function buildForm() {
@@ -181,11 +181,11 @@ function buildForm() {
   quotes.wanted = typed.gateway ?? "";
   const free = (member, make) => !fixed(member) && make();
   const form = el("form", { class: "sheet", novalidate: true, "aria-label": text("details"), submit },
-    el("p", { class: "notice", "data-time-left": "", hidden: true }),
-    pair("amount", free("fiatAmount", amountField), free("fiatCurrency", currencyField)),
-    pair("choice", free("cryptoCurrency", assetField), free("network", networkField)),
+    pair("amount", "#field-fiatAmount-problem, #field-fiatAmount-hint", free("fiatAmount", amountField), free("fiatCurrency", currencyField)),
+    pair("choice", "#field-network-hint", free("cryptoCurrency", assetField), free("network", networkField)),
     free("walletAddress", addressField), quotesField(), emailField(),
     el("p", { class: "problem", role: "alert", "data-problem": "form", hidden: true }),
+    el("p", { class: "notice", "data-time-left": "", hidden: true }),
     el("button", { type: "submit", class: "main" }), el("p", { class: "note" }, text(wording("submit_note"))));
   formNodes = [buildSummary(), form];
 }
@@ -246,7 +246,8 @@ function problems() {
 
 // changed brings the page in line with what was just typed or chosen.
 function changed(member) {
-  if (member !== "fiatAmount" || !amountProblem()) setProblem(member, "");
+  const shown = member === "fiatAmount" && !formNodes[1].querySelector("[data-problem=fiatAmount]").hidden;
+  setProblem(member, shown ? amountProblem() : "");
   setProblem("form", "");
   if (member === "fiatCurrency" && valueOf("fiatAmount")) setProblem("fiatAmount", amountProblem());
   saveTyped();
@@ -263,6 +264,8 @@ function saveTyped() {
 }
 
 function updateForm() {
+  const closed = controls.fiatCurrency?.nextElementSibling; // the select has the room for the code alone on a small screen
+  if (closed) closed.textContent = valueOf("fiatCurrency");
   if (controls.fiatAmount) setHint("fiatAmount", limitHint());
   const asset = valueOf("cryptoCurrency");
   if (controls.walletAddress) setHint("walletAddress", asset && text(`${wording("address")}_hint`, { asset }));

@@ -24,8 +24,8 @@ function moneyRow(label) {
 function cryptoRow(label) {
   const asset = fixed("cryptoCurrency");
   return el("div", { class: !asset && "live" }, el("dt", null, text(label)),
-    el("dd", null, el("span", asset ? { "data-fixed": "destinationCurrency" } : { "data-now": "cryptoCurrency" }),
-      el("div", { class: "live estimate", "data-now": "estimate" })));
+    el("dd", null, el("div", { class: "estimate", "data-now": "estimate" }),
+      el("span", asset ? { "data-fixed": "destinationCurrency" } : { "data-now": "cryptoCurrency" })));
 }
 
 function walletRow() {
@@ -46,7 +46,8 @@ function updateSummary() {
   const [amount, currency, code] = [valueOf("fiatAmount"), valueOf("fiatCurrency"), valueOf("cryptoCurrency")];
   const own = currency && sign(currency) === currency; // then the code stands in the sign's place
   put("fiatAmount", !amount ? "–" : own || !currency ? plain(amount) : fiat(amount, currency));
-  put("fiatCurrency", amount || fixed("fiatAmount") ? currency : "");
+  const told = amount && sign(currency).includes(currency.slice(0, 2)) && !own; // as US$ tells USD
+  put("fiatCurrency", !told && (amount || fixed("fiatAmount")) ? currency : "");
   put("cryptoCurrency", code ? named(assetName(), code) : "–");
   put("network", networkName() || "–");
   const quote = quotes.dated ? null : pickedChoice()?.quote;

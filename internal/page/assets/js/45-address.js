@@ -124,5 +124,5 @@ function addressProblem() {
   const network = answer.networkName ?? networkName();
   const parts = [answer.problem === "checksum" ? text("address_checksum_refused") : text("address_invalid", { network })];
   if (answer.looksLike?.length) parts.push(text("address_looks_like", { networks: anyOf(answer.looksLike) }));
-  return parts.join(" ");
+  return sentences(...parts);
 }

@@ -149,7 +149,7 @@ function renderQuotes() {
   const opened = [...cards.querySelectorAll("details[open]")].map((one) => one.closest(".card").dataset.gateway);
   set.setAttribute("aria-busy", quotes.state === "loading");
   const only = all.length === 1 && Boolean(pickedChoice()); // else it is there to be chosen
-  set.querySelector("legend").textContent = text(only ? "provider" : "quotes_choose");
+  set.querySelector("legend").textContent = text(only || !all.length ? "provider" : "quotes_choose");
   cards.classList.toggle("stale", quotes.dated && quotes.state === "loading");
   cards.replaceChildren(...(all.length ? all.map((one) => card(one, only, opened)) : [emptyQuotes()].flat()));
   if (within?.id) cards.querySelector(`[data-gateway="${CSS.escape(within.id)}"] ${within.tag}`)?.focus();
@@ -182,8 +182,12 @@ function noQuotes() {
   if (codes.includes("GATEWAY_UNAVAILABLE")) return text("quotes_none");
   if (controls.fiatAmount && codes.includes("INVALID_AMOUNT")) return text("quotes_none_amount");
   if (controls.fiatCurrency || controls.cryptoCurrency || controls.network) return text("quotes_none_choice");
-  return text("quotes_none_fixed");
+  return text(codes.includes("INVALID_AMOUNT") ? "quotes_none_shop" : "quotes_none_fixed");
 }
+
+// noneTakes tells that there is nobody to continue with; hopeless, that asking again would change nothing.
+const noneTakes = () => quotes.state === "ready" && !choices().length;
+const hopeless = () => noneTakes() && noQuotes() === text("quotes_none_shop");
 
 // showQuotes takes the payer to the choice of a provider, or to why there is none.
 function showQuotes() {
@@ -199,10 +203,11 @@ const REASONS = { INVALID_AMOUNT: "amount", INVALID_CURRENCY: "currency", INVALI
 
 // quoteNotes are the quiet lines below the cards: that prices are estimates, and which gateways gave none.
 function quoteNotes(all) {
-  if (!all.length) return quotes.state === "loading" ? [text("quotes_estimate")] : [];
+  const estimates = text(wording("quotes_estimate"));
+  if (!all.length) return quotes.state === "loading" ? [estimates] : [];
   const silent = quotes.errors.filter((one) => !one.eligible && REASONS[one.code]);
   const notes = silent.map((one) => text(`quotes_error_${REASONS[one.code]}`, { gateway: gatewayName(one.gateway) }));
-  return quotes.list.length ? [text("quotes_estimate"), ...notes] : notes;
+  return quotes.list.length ? [estimates, ...notes] : notes;
 }
 
 function card(choice, only, opened) {

@@ -7,13 +7,19 @@ function labelSubmit() {
   const button = formNodes[1].querySelector("button[type=submit]");
   const name = pickedChoice()?.name;
   const any = buys() ? "submit_buy_any" : "submit_sell_any";
-  const label = submitting ? text("submit_busy") : name ? text(wording("submit"), { gateway: name }) : text(any);
-  button.textContent = label;
+  const idle = noneTakes() ? text("try_again") : name ? text("submit_with", { gateway: name }) : text(any);
+  button.textContent = submitting ? text("submit_busy") : idle;
+  button.classList.toggle("main", !noneTakes());
+  button.hidden = hopeless();
   button.setAttribute("aria-disabled", submitting);
 }
 
 async function submit(event) {
   event.preventDefault();
+  if (!submitting && noneTakes()) {
+    quotes.dated = true; // so that the answer is spoken
+    return askForQuotes();
+  }
   if (submitting || !showProblems(problems())) return;
   const meant = { order: JSON.stringify(orderBody()), gateway: quotes.wanted || pickedChoice()?.id, doubt: addressDoubt() };
   setSubmitting(true);
@@ -71,11 +77,13 @@ function orderBody() {
 function ordered(order, opened) {
   session.order = order;
   store("typed", "");
+  store("estimate", pickedChoice()?.quote?.cryptoAmount); // the order has no amount of its own before the end
   report();
   const url = webURL(order.checkoutUrl);
   if (!url) return route();
   if (framed) {
     if (opened) opened.location.href = url;
+    away = Boolean(opened);
     return route(text(opened ? "window_opened" : "window_blocked", { gateway: order.gatewayName }));
   }
   showRedirecting(order, url);
@@ -173,5 +181,5 @@ function formProblem(error) {
   }
   const fixedOnes = membersOf(error).map(labelOf).filter(Boolean);
   if (fixedOnes.length) return `${fixedOnes.join(", ")}: ${noQuotes()}`;
-  return [text("problem_other"), error.reference && text("problem_reference", { id: error.reference })].filter(Boolean).join(" ");
+  return sentences(text("problem_other"), error.reference && text("problem_reference", { id: error.reference }));
 }

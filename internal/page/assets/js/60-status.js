@@ -1,7 +1,8 @@
 // The pages of all states but the form's, and the choice between them. What is shown follows from the session as the server
 // told it last, and from nothing else, so that reloads, second windows and the back button all end up at the same page.
 
-let notice = ""; // said once above the next page
+let notice = ""; // said above the page, as long as it stays in its state
+let away = false; // the gateway has a window of its own now
 
 const orderOpen = { created: true, pending: true };
 
@@ -18,7 +19,7 @@ function stateOf() {
   return session.access === "full" ? "form" : "unknown";
 }
 
-const FINAL = { completed: "good", failed: "bad", cancelled: "bad", expired: "wait", refunded: "back" };
+const FINAL = { completed: "good", failed: "bad", cancelled: "stop", expired: "wait", refunded: "back" };
 const FOLLOWED = { waiting: true, used: true, processing: true, preparing: true };
 
 // route shows the page of the state that the session is in, with a notice above it if there is something to say.
@@ -32,7 +33,7 @@ function route(said = "") {
   report();
   if (FOLLOWED[state]) follow();
   else stopFollowing();
-  if (FINAL[state]) leaveSoon();
+  if (leavesSoon(state)) leaveSoon();
 }
 
 // showPreparing is for the moment in which another window's order is being made.
@@ -54,19 +55,20 @@ function showUnknown() {
 function wordsOf(state) {
   const { order } = session;
   const kind = buys() ? "buy" : "sell";
-  const again = order ? "start_again" : "start_new";
+  const again = SHORT_BRAND ? "start_again" : "start_again_any";
   const values = order ? { gateway: order.gatewayName, asset: order.cryptoCurrency } : { gateway: "", asset: session.destinationCurrency ?? "" };
   const both = (name) => [`${name}_title_${kind}`, `${name}_text_${kind}`];
   const [title, ...texts] = {
-    waiting: both(place.returned ? "confirming" : "waiting"),
+    waiting: both(place.returned || away ? "confirming" : "waiting"),
     used: ["used_title", "used_text"],
     processing: [...both("processing"), "processing_leave"],
     completed: both("completed"),
-    failed: [...both("failed"), "start_again"],
+    failed: [...both("failed"), again],
     cancelled: ["cancelled_title", order ? `cancelled_text_${kind}` : "cancelled_text_session", again],
     expired: ["expired_title", order ? `expired_text_${kind}` : "expired_text_session", again],
     refunded: ["refunded_title", `refunded_text_${kind}`],
   }[state];
+  values.brand = SHORT_BRAND;
   return { title: text(title, values), texts: texts.map((key) => text(key, values)) };
 }
 
@@ -74,12 +76,13 @@ function showOrder(state) {
   const { title, texts } = wordsOf(state);
   const { order } = session;
   if (state === "waiting" && order.checkoutUrl) texts.push(text("waiting_until", { time: moment(order.checkoutExpiresAt) }));
-  const soon = FINAL[state] && returnURL() && place.returned && !place.popup && !leaving.stopped;
+  const soon = leavesSoon(state) && !place.popup && !leaving.stopped;
+  const buttons = actions(state);
   if (place.popup && state !== "waiting") texts.push(text("close_text"));
   show(state, el("section", { class: "sheet state" },
     notice && el("p", { class: "notice", role: "status" }, notice),
-    icon(FINAL[state] ?? (state === "processing" || place.returned ? "busy" : "wait")),
-    heading(title), ...texts.map((one) => el("p", null, one)), soon && el("p", { "data-soon": "" }, text("return_soon")), el("div", { class: "actions" }, ...actions(state)),
+    icon(FINAL[state] ?? (state === "processing" || place.returned || away ? "busy" : "wait")),
+    heading(title), ...texts.map((one) => el("p", null, one)), soon && el("p", { "data-soon": "" }, text("return_soon")), buttons.length > 0 && el("div", { class: "actions" }, ...buttons),
     order && el("dl", null, ...orderFacts(order))));
 }
 
@@ -89,7 +92,7 @@ function actions(state) {
   const url = state === "waiting" && webURL(order.checkoutUrl);
   if (url) {
     const away = framed ? { target: "_blank", rel: "noopener noreferrer" } : {};
-    list.push(el("a", { class: "button main", href: url, "data-continue": "", ...away }, text("continue_at", { gateway: order.gatewayName }),
+    list.push(el("a", { class: away ? "button" : "button main", href: url, "data-continue": "", ...away }, text("continue_at", { gateway: order.gatewayName }),
       framed && el("span", { class: "unseen" }, ` (${text("new_window")})`)));
   }
   const back = returnURL();
@@ -97,22 +100,35 @@ function actions(state) {
   if (done && place.popup) list.push(el("button", { type: "button", click: () => close() }, text("close_button")));
   else if (done && back) {
     list.push(el("a", { class: FINAL[state] ? "button main" : "button", href: back, "data-return": "", target: framed && "_top" },
-      BRAND ? text("return_to", { brand: BRAND }) : text("return_any")));
+      SHORT_BRAND ? text("return_to", { brand: SHORT_BRAND }) : text("return_any")));
   } else if (done && partner) list.push(el("button", { type: "button", click: () => tell("close") }, text("close_button")));
   return list;
 }
 
+// tradeNames name the money and the crypto of an order, as what is to be, what has been, or what has come to nothing.
+function tradeNames({ status }) {
+  if (status === "completed") return buys() ? ["paid", "received"] : ["paid_out", "sold"];
+  if (FINAL[status]) return ["amount", "crypto_currency"];
+  return buys() ? ["you_pay", "you_get"] : ["you_get", "you_send"];
+}
+
+function cryptoOf({ cryptoAmount, cryptoCurrency, status }) {
+  if (cryptoAmount) return crypto(cryptoAmount, cryptoCurrency);
+  const expected = !FINAL[status] && stored("estimate");
+  return expected ? text("about", { amount: estimate(expected, cryptoCurrency) }) : cryptoCurrency;
+}
+
 function orderFacts(order) {
-  const paid = order.fiatAmount && fact(text(buys() ? "you_pay" : "you_get"), el("bdi", null, fiat(order.fiatAmount, order.fiatCurrency)));
-  const coins = order.cryptoAmount ? crypto(order.cryptoAmount, order.cryptoCurrency) : order.cryptoCurrency;
-  const traded = fact(text(buys() ? "you_get" : "you_send"), el("bdi", null, coins));
+  const [money, coins] = tradeNames(order);
+  const paid = order.fiatAmount && fact(text(money), el("bdi", null, fiat(order.fiatAmount, order.fiatCurrency)));
+  const traded = fact(text(coins), el("bdi", null, cryptoOf(order)));
   return [
     ...(buys() ? [paid, traded] : [traded, paid]),
     fact(text("network"), orderNetwork(order)),
     order.walletAddress && fact(text(buys() ? "wallet" : "refund_wallet"), groupsOf(order.walletAddress)),
     fact(text("provider"), order.gatewayName),
-    fact(text("order"), el("code", { dir: "ltr", translate: "no" }, order.orderId)),
-    order.transactionHash && fact(text("transaction"), el("code", { dir: "ltr", translate: "no" }, order.transactionHash)),
+    fact(text("order"), el("code", { class: "id", dir: "ltr", translate: "no" }, order.orderId)),
+    order.transactionHash && fact(text("transaction"), el("code", { class: "id", dir: "ltr", translate: "no" }, order.transactionHash)),
   ].filter(Boolean);
 }
 
@@ -135,10 +151,14 @@ function returnURL() {
 const LEAVE_SECONDS = 5;
 const leaving = { timer: 0, stopped: false };
 
+// leavesSoon tells whether the payer goes on without a click: to the shop if all went well, since there is more to read and to
+// decide where it didn't; and the gateway's window closes, for the page that opened it shows the same.
+const leavesSoon = (state) => place.returned && (place.popup ? Boolean(FINAL[state]) : state === "completed" && Boolean(returnURL()));
+
 // leaveSoon takes the payer who has come back from the gateway on to the shop, once there was time to read how it ended. One who
 // does anything on the page stays, and goes by the button.
 function leaveSoon() {
-  if (!place.returned || leaving.stopped || !(place.popup || returnURL())) return;
+  if (leaving.stopped) return;
   clearTimeout(leaving.timer);
   leaving.timer = setTimeout(leave, LEAVE_SECONDS * 1000);
 }

@@ -30,7 +30,8 @@ async function reread(said) {
     return;
   }
   if (state === "form" && stateOf() === "form") return;
-  route(session.order && typeof said === "string" ? said : "");
+  const still = state === stateOf() ? notice : "";
+  route(session.order && typeof said === "string" ? said : still);
 }
 
 // unread tells a session that isn't there from one that can't be read just now.
@@ -54,6 +55,7 @@ function tick() {
   node.hidden = left > LAST_SECONDS;
   if (left <= 0 && !submitting) return route();
   if (node.hidden) return;
+  node.classList.toggle("late", left < 60);
   node.textContent = text("time_left", { time: countdown(Math.max(left, 0)) });
   const due = ANNOUNCED_SECONDS.find((seconds) => left <= seconds);
   if (due === announced) return;
