@@ -82,8 +82,8 @@ func (b *bench) plan() []*leg {
 		echo(64), create(64), naive(64),
 		{name: "known", title: "(b) POST, customer known", conns: 64, targets: on(&b.server), make: b.loadCreate(&b.server, 64, knownCustomers)},
 		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getSession)},
-		{name: "shell", title: "(g) hosted checkout, the page", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getPage)},
-		{name: "checkout", title: "(g) hosted checkout, its session", conns: 64, targets: on(&b.server), make: b.loadGet(&b.server, getCheckout)},
+		{name: "shell", title: "(l) hosted checkout, the page", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getPage)},
+		{name: "checkout", title: "(l) hosted checkout, its session", conns: 64, targets: on(&b.server), make: b.loadGet(&b.server, getCheckout)},
 		{name: "order", title: "(e) POST …/{id}/order", conns: 64, targets: on(&b.server), profile: true, make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, b.server) }},
 		echo(256), create(256),
 	}

@@ -75,6 +75,7 @@ func (s *stage) round(name string, do func()) {
 	t := s.t
 	t.Helper()
 	s.rounds++
+	s.haunted.Store(false)
 	l := s.startLoad(fmt.Sprint(s.rounds))
 	s.load = l
 	l.awaitAcks(before, time.Minute)
@@ -160,7 +161,8 @@ func (s *stage) switchover() {
 // zombie promotes a standby while the old primary goes on.
 func (s *stage) zombie() {
 	s.t.Helper()
+	s.haunted.Store(true)
 	s.ha.Zombie()
-	s.awaitReady(true, 30*time.Second)
+	s.awaitReady(true, 30*time.Second) // who is ready has committed, and has therefore left it: later failures are counted
 	s.ha.RejoinZombie()
 }

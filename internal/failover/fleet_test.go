@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,8 +19,9 @@ import (
 // fleet is some servers on one database, behind a load balancer that gives every request to any of those that run.
 type fleet struct {
 	*sliproadtest.Server
-	t     *testing.T
-	nodes []*node
+	t       *testing.T
+	nodes   []*node
+	haunted atomic.Bool // a zombie lives, and a node may still read from it what it believes
 }
 
 // node is one server of the fleet. Its clients change with every start.

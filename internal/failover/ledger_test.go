@@ -324,7 +324,7 @@ func (c *client) try(q *wish) (a sliproadtest.Answer, again bool) {
 		c.j.ack(began)
 		return a, false
 	}
-	kind, allowed := excuse(n, to, *q, a, err)
+	kind, allowed := c.f.excuse(n, to, *q, a, err)
 	if err != nil && q.key != "" {
 		q.orphan = time.Now()
 	}
@@ -337,14 +337,17 @@ func (c *client) try(q *wish) (a sliproadtest.Answer, again bool) {
 }
 
 // excuse names the kind of a failure, and tells whether one like it is allowed while something is down: the database, or
-// the node that was asked.
-func excuse(n *node, asked *sliproadtest.Client, q wish, a sliproadtest.Answer, err error) (kind string, allowed bool) {
+// the node that was asked. While there is a zombie, a node that hasn't left it yet may know nothing of what another has made
+// (docs/scaling.md).
+func (f *fleet) excuse(n *node, asked *sliproadtest.Client, q wish, a sliproadtest.Answer, err error) (kind string, allowed bool) {
 	if err != nil {
 		now, up := n.client(q.public)
 		return "no answer of a node that was killed", !errors.Is(err, context.DeadlineExceeded) && (!up || now != asked)
 	}
 	kind = fmt.Sprint(a.Status, " ", a.Code())
 	switch a.Code() {
+	case api.CodeNotFound:
+		return kind, f.haunted.Load()
 	case api.CodeDatabaseUnavailable:
 		return kind, a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != ""
 	case api.CodeIdempotencyInProgress: // said of a run whose node was killed, or could not tell how it ended

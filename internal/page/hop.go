@@ -3,7 +3,6 @@ package page
 import (
 	"cmp"
 	"html/template"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -37,7 +36,7 @@ func showMessage(w http.ResponseWriter, r *http.Request, m message) {
 	data := messageData{page: newPage(l, checkoutStyle), Text: l.text(m.key + "_text"), Mark: cmp.Or(marks[m.key], "bad"), Back: m.back}
 	data.Title = l.text(m.key + "_title")
 	if m.again {
-		data.Again = l.text(m.key + "_again")
+		data.Again = l.text("hop_unavailable_again")
 	}
 	body := render(messagePage, data)
 	h := w.Header()
@@ -81,10 +80,13 @@ func (p *Pages) hop(w http.ResponseWriter, r *http.Request, call *checkout.Call,
 		m.status, m.key = http.StatusGone, "hop_expired"
 	case checkout.CodeSessionAlreadyUsed:
 		m.status, m.key = http.StatusGone, "hop_finished"
+		if !o.Status.Final() {
+			m.key = "hop_processing"
+		}
 	default:
 		m.status, m.key, m.again, m.back = http.StatusServiceUnavailable, "hop_unavailable", true, ""
 		w.Header().Set("Retry-After", "5")
-		slog.WarnContext(r.Context(), "no checkout for a payer who came for it", "requestId", call.RequestID, "err", err)
+		p.log.WarnContext(r.Context(), "no checkout for a payer who came for it", "requestId", call.RequestID, "err", err)
 	}
 	showMessage(w, r, m)
 }

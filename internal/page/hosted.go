@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"html/template"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -111,7 +110,7 @@ func (p *Pages) shell(w http.ResponseWriter, r *http.Request) {
 			look = known
 		case checkout.CodeOf(err) != checkout.CodeNotFound:
 			// The page is of use without its brand: its script tries until the server can answer again.
-			slog.WarnContext(r.Context(), "page without its brand", "err", err)
+			p.log.WarnContext(r.Context(), "page without its brand", "err", err)
 		}
 	}
 	made := p.shells.get(l, look)
