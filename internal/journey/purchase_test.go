@@ -34,6 +34,9 @@ func TestPurchase(t *testing.T) {
 			p.AwaitURL(h.URL + "/checkout/" + s.ID + "/" + h.ProjectID + "/return?")
 			p.Await(state(tt.status))
 			o := h.onlyOrder(t, s.ID)
+			if tt.status != "completed" { // then the page leaves the going to the payer
+				p.Click(wayBack)
+			}
 			h.returned(t, p, s.ID, o.OrderID, tt.status)
 			if o.Status != tt.status || o.FiatAmount != "100.00" || o.FiatCurrency != "USD" || o.CryptoCurrency != "ETH" || o.Network != "ethereum" ||
 				o.WalletAddress == nil || *o.WalletAddress != wallet || o.Type != "buy" || o.Gateway != "sandbox" {

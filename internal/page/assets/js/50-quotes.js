@@ -217,12 +217,15 @@ function card(choice, only, opened) {
   return el("div", { class: `card${picked ? " picked" : ""}${only ? " only" : ""}`, "data-gateway": id },
     el("label", null, radio, el("span", null,
       el("span", { class: "name" }, el("bdi", null, name), quote?.paymentMethod && el("span", { class: "hint" }, methodName(quote.paymentMethod)), quote?.isBestRate && !only && el("span", { class: "best" }, text("quotes_best"))),
-      el("span", { class: quote ? "price" : "hint" }, quote ? quoteText(quote) : text("quotes_own_page")))),
+      quote ? priceOf(quote) : el("span", { class: "hint" }, text("quotes_own_page")))),
     quote && quoteDetails(quote, opened.includes(id)));
 }
 
-function quoteText(quote) {
-  return text(buys() ? "quotes_get" : "quotes_send", { amount: estimate(quote.cryptoAmount, quote.cryptoCurrency) });
+// priceOf is the sentence with what is got or sent, of which the amount is what the eye looks for.
+function priceOf({ cryptoAmount, cryptoCurrency }) {
+  const amount = estimate(cryptoAmount, cryptoCurrency);
+  const [before, after] = text(buys() ? "quotes_get" : "quotes_send", { amount }).split(isolate(amount));
+  return el("span", { class: "price" }, before, el("bdi", null, amount), after);
 }
 
 const FEES = { gateway: "fee_gateway", network: "fee_network", partner: "fee_partner" };

@@ -83,7 +83,7 @@ function ordered(order, opened) {
   if (!url) return route();
   if (framed) {
     if (opened) opened.location.href = url;
-    away = Boolean(opened);
+    elsewhere = Boolean(opened);
     return route(text(opened ? "window_opened" : "window_blocked", { gateway: order.gatewayName }));
   }
   showRedirecting(order, url);

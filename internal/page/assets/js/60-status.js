@@ -2,7 +2,7 @@
 // told it last, and from nothing else, so that reloads, second windows and the back button all end up at the same page.
 
 let notice = ""; // said above the page, as long as it stays in its state
-let away = false; // the gateway has a window of its own now
+let elsewhere = false; // the gateway has a window of its own now
 
 const orderOpen = { created: true, pending: true };
 
@@ -59,7 +59,7 @@ function wordsOf(state) {
   const values = order ? { gateway: order.gatewayName, asset: order.cryptoCurrency } : { gateway: "", asset: session.destinationCurrency ?? "" };
   const both = (name) => [`${name}_title_${kind}`, `${name}_text_${kind}`];
   const [title, ...texts] = {
-    waiting: both(place.returned || away ? "confirming" : "waiting"),
+    waiting: both(place.returned || elsewhere ? "confirming" : "waiting"),
     used: ["used_title", "used_text"],
     processing: [...both("processing"), "processing_leave"],
     completed: both("completed"),
@@ -81,7 +81,7 @@ function showOrder(state) {
   if (place.popup && state !== "waiting") texts.push(text("close_text"));
   show(state, el("section", { class: "sheet state" },
     notice && el("p", { class: "notice", role: "status" }, notice),
-    icon(FINAL[state] ?? (state === "processing" || place.returned || away ? "busy" : "wait")),
+    icon(FINAL[state] ?? (state === "processing" || place.returned || elsewhere ? "busy" : "wait")),
     heading(title), ...texts.map((one) => el("p", null, one)), soon && el("p", { "data-soon": "" }, text("return_soon")), buttons.length > 0 && el("div", { class: "actions" }, ...buttons),
     order && el("dl", null, ...orderFacts(order))));
 }
@@ -92,7 +92,7 @@ function actions(state) {
   const url = state === "waiting" && webURL(order.checkoutUrl);
   if (url) {
     const away = framed ? { target: "_blank", rel: "noopener noreferrer" } : {};
-    list.push(el("a", { class: away ? "button" : "button main", href: url, "data-continue": "", ...away }, text("continue_at", { gateway: order.gatewayName }),
+    list.push(el("a", { class: elsewhere ? "button" : "button main", href: url, "data-continue": "", ...away }, text("continue_at", { gateway: order.gatewayName }),
       framed && el("span", { class: "unseen" }, ` (${text("new_window")})`)));
   }
   const back = returnURL();
@@ -108,7 +108,7 @@ function actions(state) {
 // tradeNames name the money and the crypto of an order, as what is to be, what has been, or what has come to nothing.
 function tradeNames({ status }) {
   if (status === "completed") return buys() ? ["paid", "received"] : ["paid_out", "sold"];
-  if (FINAL[status]) return ["amount", "crypto_currency"];
+  if (FINAL[status]) return ["amount", "asset"];
   return buys() ? ["you_pay", "you_get"] : ["you_get", "you_send"];
 }
 
