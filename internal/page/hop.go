@@ -27,7 +27,7 @@ type messageData struct {
 }
 
 // marks are the icons of what is nobody's fault.
-var marks = map[string]string{"hop_expired": "wait", "hop_finished": "stop", "hop_unavailable": "wait"}
+var marks = map[string]string{"hop_expired": "wait", "hop_processing": "wait", "hop_finished": "stop", "hop_unavailable": "wait"}
 
 var messagePage = template.Must(template.New("message.html").Parse(messageHTML))
 

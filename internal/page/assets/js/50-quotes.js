@@ -216,7 +216,7 @@ function card(choice, only, opened) {
   const radio = el("input", { type: "radio", name: "gateway", value: id, checked: picked, hidden: only, change: () => pick(id) });
   return el("div", { class: `card${picked ? " picked" : ""}${only ? " only" : ""}`, "data-gateway": id },
     el("label", null, radio, el("span", null,
-      el("span", { class: "name" }, el("bdi", null, name), quote?.paymentMethod && el("span", { class: "hint" }, methodName(quote.paymentMethod)), quote?.isBestRate && !only && el("span", { class: "best" }, text("quotes_best"))),
+      el("span", { class: "name" }, el("bdi", null, name), quote?.isBestRate && !only && el("span", { class: "best" }, text("quotes_best")), quote?.paymentMethod && el("span", { class: "hint" }, methodName(quote.paymentMethod))),
       quote ? priceOf(quote) : el("span", { class: "hint" }, text("quotes_own_page")))),
     quote && quoteDetails(quote, opened.includes(id)));
 }

@@ -122,10 +122,12 @@ function orderFacts(order) {
   const [money, coins] = tradeNames(order);
   const paid = order.fiatAmount && fact(text(money), el("bdi", null, fiat(order.fiatAmount, order.fiatCurrency)));
   const traded = fact(text(coins), el("bdi", null, cryptoOf(order)));
+  const to = order.walletAddress && fact(text(buys() ? "wallet" : "refund_wallet"), groupsOf(order.walletAddress));
+  if (to) to.classList.add("tall"); // it has the same lines everywhere, to be compared
   return [
     ...(buys() ? [paid, traded] : [traded, paid]),
     fact(text("network"), orderNetwork(order)),
-    order.walletAddress && fact(text(buys() ? "wallet" : "refund_wallet"), groupsOf(order.walletAddress)),
+    to,
     fact(text("provider"), order.gatewayName),
     fact(text("order"), el("code", { class: "id", dir: "ltr", translate: "no" }, order.orderId)),
     order.transactionHash && fact(text("transaction"), el("code", { class: "id", dir: "ltr", translate: "no" }, order.transactionHash)),
