@@ -159,6 +159,8 @@ func TestEmbedPurchase(t *testing.T) {
 	popup.AwaitURL(h.URL + "/sandbox/pay/")
 	awaitEvent(p, "order")
 	f.Await(state("waiting"))
+	f.Until("what the frame waits for", `document.querySelector("h1").textContent === "Waiting for your payment"`)
+	f.Await("p.notice")
 	popup.Click(payButton)
 	awaitEvent(p, "completed")
 	f.Await(state("completed"))

@@ -230,6 +230,27 @@ func TestGatewayFails(t *testing.T) {
 	}
 }
 
+// TestNobodyTakesIt has an amount that no gateway takes and that the payer can't change: the page says whom to ask, and offers
+// nothing to continue with. Where the payer can change it, they can go on.
+func TestNobodyTakesIt(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	r := h.locked()
+	r.SourceAmount = "0.01"
+	p := checkout(t, h.session(t, r))
+	p.AwaitText("[data-quotes]", "Ask the shop")
+	absent(t, p, submitButton, emailField)
+
+	p = checkout(t, h.session(t, h.free()))
+	fillFree(p)
+	p.AwaitText(submitButton, "Sandbox")
+	p.Fill(amountField, "0.01")
+	p.Await(problem("fiatAmount"))
+	p.Fill(amountField, "100")
+	p.AwaitText(submitButton, "Sandbox")
+	h.toGateway(t, p)
+}
+
 // TestNoWayBack has a session without redirectUrl: the page says how it ended, and stays.
 func TestNoWayBack(t *testing.T) {
 	t.Parallel()

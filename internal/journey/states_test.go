@@ -87,15 +87,15 @@ var stateCases = []stateCase{
 	}},
 	{name: "waiting", make: ordered(), on: true},
 	{name: "processing", make: ordered("processing"), back: true},
-	{name: "completed", make: ordered("completed"), back: true, says: "0.02475"},
-	{name: "failed", make: ordered("failed"), back: true},
-	{name: "cancelled", make: ordered("cancelled"), back: true},
+	{name: "completed", make: ordered("completed"), back: true, says: "You received"},
+	{name: "failed", make: ordered("failed"), back: true, says: "Amount"},
+	{name: "cancelled", make: ordered("cancelled"), back: true, says: "Amount"},
 	{name: "cancelled-session", state: "cancelled", make: func(t *testing.T, h *house, p *browsertest.Page) {
 		s := h.session(t, h.locked())
 		_ = must(h.secret.CancelSession(t.Context(), s.ID))(t)
 		p.Go(s.Attributes.CheckoutURL)
 	}, back: true},
-	{name: "expired", make: ordered("expired"), back: true},
+	{name: "expired", make: ordered("expired"), back: true, says: "Amount"},
 	{name: "expired-session", state: "expired", make: func(t *testing.T, h *house, p *browsertest.Page) {
 		r := h.locked()
 		r.ExpiresInSeconds = 1

@@ -51,7 +51,8 @@ function updateSummary() {
   put("cryptoCurrency", code ? named(assetName(), code) : "–");
   put("network", networkName() || "–");
   const quote = quotes.dated ? null : pickedChoice()?.quote;
-  put("estimate", quote ? text("about", { amount: estimate(quote.cryptoAmount, quote.cryptoCurrency) }) : !code ? "" : quotes.state === "loading" ? "…" : "–");
+  const none = !code ? "" : quotes.state === "loading" ? "…" : "–";
+  summary.querySelector("[data-now=estimate]").replaceChildren(...(quote ? aroundAmount("about", quote) : [none]));
   summary.querySelector("h1").textContent = title();
   if (main.contains(summary)) retitle();
 }

@@ -217,15 +217,15 @@ function card(choice, only, opened) {
   return el("div", { class: `card${picked ? " picked" : ""}${only ? " only" : ""}`, "data-gateway": id },
     el("label", null, radio, el("span", null,
       el("span", { class: "name" }, el("bdi", null, name), quote?.isBestRate && !only && el("span", { class: "best" }, text("quotes_best")), quote?.paymentMethod && el("span", { class: "hint" }, methodName(quote.paymentMethod))),
-      quote ? priceOf(quote) : el("span", { class: "hint" }, text("quotes_own_page")))),
+      quote ? el("span", { class: "price" }, ...aroundAmount(buys() ? "quotes_get" : "quotes_send", quote)) : el("span", { class: "hint" }, text("quotes_own_page")))),
     quote && quoteDetails(quote, opened.includes(id)));
 }
 
-// priceOf is the sentence with what is got or sent, of which the amount is what the eye looks for.
-function priceOf({ cryptoAmount, cryptoCurrency }) {
+// aroundAmount is a text about what is got or sent, of which the amount is what the eye looks for.
+function aroundAmount(key, { cryptoAmount, cryptoCurrency }) {
   const amount = estimate(cryptoAmount, cryptoCurrency);
-  const [before, after] = text(buys() ? "quotes_get" : "quotes_send", { amount }).split(isolate(amount));
-  return el("span", { class: "price" }, before, el("bdi", null, amount), after);
+  const [before, after] = text(key, { amount }).split(isolate(amount));
+  return [before, el("bdi", null, amount), after];
 }
 
 const FEES = { gateway: "fee_gateway", network: "fee_network", partner: "fee_partner" };
