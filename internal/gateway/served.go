@@ -193,14 +193,16 @@ func (s *Serving) Check(name string, o *checkout.Order, l Limits) error {
 	}
 	part := s.Of(o.Type)
 	on, served := part.Asset(o.CryptoCurrency, o.Network)
-	if networks := part.networks(o.CryptoCurrency); !served && len(networks) == 0 {
+	networks := part.networks(o.CryptoCurrency)
+	if len(networks) == 0 {
 		fail(checkout.CodeInvalidCurrency, "cryptoCurrency", "is not an asset that "+name+" serves here: "+o.CryptoCurrency)
-	} else if !served {
-		fail(checkout.CodeInvalidNetwork, "network", "must be one on which "+name+" serves "+o.CryptoCurrency+": "+strings.Join(networks, ", "))
 	}
-	fiat, served := part.Fiat(o.FiatCurrency)
-	if !served {
+	fiat, known := part.Fiat(o.FiatCurrency)
+	if !known {
 		fail(checkout.CodeInvalidCurrency, "fiatCurrency", "is not a currency that "+name+" serves here: "+o.FiatCurrency)
+	}
+	if !served && len(networks) > 0 {
+		fail(checkout.CodeInvalidNetwork, "network", "must be one on which "+name+" serves "+o.CryptoCurrency+": "+strings.Join(networks, ", "))
 	}
 	if message := outside(o, fiat, l); message != "" {
 		fail(checkout.CodeInvalidAmount, "fiatAmount", message)

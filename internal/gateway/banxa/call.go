@@ -101,9 +101,7 @@ func problemsOf(body []byte) problems {
 		Errors json.RawMessage `json:"errors"`
 		Error  json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(body, &answer) != nil {
-		return nil
-	}
+	_ = json.Unmarshal(body, &answer) // what can't be read has no problems in it
 	for _, raw := range []json.RawMessage{answer.Errors, answer.Error, body} {
 		var list problems
 		var one problem

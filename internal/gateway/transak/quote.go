@@ -75,8 +75,9 @@ func (a *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 }
 
 // price prices the order. A purchase is asked for by its fiat amount. A sale can be asked for by its crypto amount alone, so
-// that it is found in steps: what a purchase would bring, what that is sold for, and what would have to be sold to get the
-// order's fiat amount. Public wallets do the same (gemwalletcom/core, crates/fiat/src/providers/transak/client.rs).
+// that it is found in steps, as public wallets do (gemwalletcom/core, crates/fiat/src/providers/transak/client.rs): what a
+// purchase would bring, what that is sold for, and the share of it that gets the order's fiat amount. Where a part of the
+// fees is fixed, the seller gets a little more or less.
 func (a *account) price(ctx context.Context, o *checkout.Order, on gateway.ServedAsset, method string, payer netip.Addr) (price, error) {
 	if o.Type == checkout.Buy {
 		return a.ask(ctx, o, on, "BUY", "fiatAmount", o.FiatAmount, method, payer)
@@ -89,8 +90,7 @@ func (a *account) price(ctx context.Context, o *checkout.Order, on gateway.Serve
 	if err != nil {
 		return price{}, err
 	}
-	fee, gross := sold.fee.Decimal(), sold.fiat.Decimal().Add(sold.fee.Decimal())
-	needed := o.FiatAmount.Decimal().Add(fee).Mul(sold.crypto.Decimal()).DivRound(gross, 2*maxCryptoPlaces)
+	needed := o.FiatAmount.Decimal().Mul(sold.crypto.Decimal()).DivRound(sold.fiat.Decimal(), 2*maxCryptoPlaces)
 	amount, err := gateway.ToldAmount(needed.RoundUp(places(on)).String())
 	if err != nil {
 		return price{}, fmt.Errorf("transak: the price of a sale: %w", err)
