@@ -23,7 +23,7 @@ const (
 	apiKey    = "bx/key+1:2"
 	apiSecret = "bx/secret+1="
 	hookPath  = "/proxied/gateways/banxa/webhook"
-	apiURL = "https://api.banxa-sandbox.com/acme/v2"
+	apiURL    = "https://api.banxa-sandbox.com/acme/v2"
 )
 
 var now = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
