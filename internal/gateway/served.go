@@ -74,14 +74,18 @@ func (s *Serving) Of(kind checkout.OrderType) *Served {
 	return &s.Buy
 }
 
-// Encode writes it for DecodeServing, without what our own catalogues don't know. One that serves no buyer is refused.
-func (s *Serving) Encode() ([]byte, error) {
+// Tidy leaves out what our own catalogues don't know or is there twice, puts the rest into our order, and returns it.
+func (s *Serving) Tidy() *Serving {
 	s.Version = servedVersion
 	s.Countries = slices.Compact(slices.Sorted(slices.Values(s.Countries)))
-	for _, part := range []*Served{&s.Buy, &s.Sell} {
-		part.tidy()
-	}
-	if err := s.check(); err != nil {
+	s.Buy.tidy()
+	s.Sell.tidy()
+	return s
+}
+
+// Encode writes it, tidy, for DecodeServing. One that serves no buyer is refused.
+func (s *Serving) Encode() ([]byte, error) {
+	if err := s.Tidy().check(); err != nil {
 		return nil, err
 	}
 	return json.Marshal(s)
@@ -106,7 +110,6 @@ func (s *Serving) check() error {
 	return nil
 }
 
-// tidy leaves out what our catalogues don't know or is there twice, and puts assets and networks into our order.
 func (s *Served) tidy() {
 	seen := map[string]bool{}
 	s.Fiats = slices.DeleteFunc(s.Fiats, func(f ServedFiat) bool {

@@ -155,6 +155,7 @@ func quotes() []gatewaytest.Quote {
 		refused("no such country", checkout.CodeInvalidGateway, 400, `{"code":4002,"message":"not in this country"}`),
 		refused("nothing for the payer", "", 400, `{"errors":[{"code":4005,"message":"The feature is not enabled"}]}`),
 		refused("a secret told", "", 400, `{"code":4002,"message":"amount of `+apiKey+`"}`),
+		refused("a secret told, with success", "", 200, `{"errors":[{"code":4002,"message":"amount of `+apiSecret+`"}]}`),
 		refused("no words", "", 422, `{"errors":7,"error":[7]}`),
 		refused("no JSON", "", 422, `oops`),
 		refused("an empty list", "", 200, `[]`),

@@ -33,8 +33,8 @@ func (a *account) call(ctx context.Context, r gatewaycall.Request, into any) err
 		if err := json.Unmarshal(raw, &wrapped); err != nil {
 			return fmt.Errorf("banxa: the answer is not what was expected: %w", err)
 		}
-		if problems := problemsOf(raw); len(problems) > 0 && wrapped.Data == nil && wrapped.Errors != nil {
-			return problems
+		if found := problemsOf(raw); len(found) > 0 && wrapped.Data == nil && wrapped.Errors != nil {
+			return a.without(found)
 		}
 		if wrapped.Data != nil {
 			raw = wrapped.Data
@@ -94,6 +94,16 @@ func (p problems) Error() string {
 	return "banxa: the answer is a refusal: " + strings.Join(lines, "; ")
 }
 
+// without leaves out the words that repeat a secret.
+func (a *account) without(found problems) problems {
+	for i, p := range found {
+		if text := p.text() + p.Field + string(p.Code); strings.Contains(text, a.apiKey) || strings.Contains(text, a.apiSecret) {
+			found[i] = problem{Message: "[hidden]"}
+		}
+	}
+	return found
+}
+
 // problemsOf reads the errors of an answer, of which the documentation names the codes and no form: those that have been
 // seen are a list, one object, and the answer itself.
 func problemsOf(body []byte) problems {
@@ -123,17 +133,17 @@ func (a *account) refusal(err error) error {
 	switch {
 	case errors.As(err, &found):
 	case errors.As(err, &answer) && (answer.Status == http.StatusBadRequest || answer.Status == http.StatusUnprocessableEntity):
-		found = problemsOf(answer.Body)
+		found = a.without(problemsOf(answer.Body))
 	}
 	for _, p := range found {
-		if refused := a.refused(p); refused != nil {
+		if refused := refused(p); refused != nil {
 			return refused
 		}
 	}
 	return err
 }
 
-func (a *account) refused(p problem) error {
+func refused(p problem) error {
 	if p.Code == "5034" {
 		return checkout.FailField(checkout.CodeInvalidCurrency, "cryptoCurrency", "is not available at Banxa in the payer's country")
 	}
@@ -143,10 +153,10 @@ func (a *account) refused(p problem) error {
 	if runes := []rune(text); len(runes) > maxReasonChars {
 		text = string(runes[:maxReasonChars]) + "…"
 	}
-	if text == "" || strings.Contains(text, a.apiKey) || strings.Contains(text, a.apiSecret) {
-		return nil
+	say := "is refused by Banxa"
+	if text != "" {
+		say += ": " + text
 	}
-	say := "is refused by Banxa: " + text
 	words := strings.ToLower(p.Field + " " + text)
 	for _, about := range []struct {
 		words []string

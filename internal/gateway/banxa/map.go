@@ -134,7 +134,7 @@ func builtIn() *gateway.Serving {
 			s.Buy.Assets, s.Sell.Assets = append(s.Buy.Assets, a), append(s.Sell.Assets, a)
 		}
 	}
-	return s
+	return s.Tidy()
 }
 
 func builtInFiats(table string) []gateway.ServedFiat {

@@ -45,7 +45,7 @@ func (a *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 		"fiat": {o.FiatCurrency}, "fiatAmount": {o.FiatAmount.String()},
 	}
 	if r.Address.IsValid() { // for what is available in the payer's region
-		query.Set("ipAddress", r.Address.Unmap().String())
+		query.Set("ipAddress", r.Address.Unmap().WithZone("").String())
 	}
 	var raw json.RawMessage
 	request := gatewaycall.Request{Method: http.MethodGet, URL: a.apiURL + "/quotes/" + side(o.Type) + "?" + query.Encode()}

@@ -21,7 +21,7 @@ const tokenName = "access-token"
 func (a *account) header(payer netip.Addr) http.Header {
 	h := http.Header{"X-Api-Key": {a.apiKey}}
 	if payer.IsValid() {
-		h.Set("X-User-Ip", payer.String())
+		h.Set("X-User-Ip", payer.Unmap().WithZone("").String())
 	}
 	return h
 }

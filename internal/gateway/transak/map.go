@@ -100,5 +100,5 @@ func builtIn() *gateway.Serving {
 		a := gateway.ServedAsset{Code: fields[i], Network: fields[i+1], TheirCode: fields[i], TheirNetwork: fields[i+2]}
 		s.Buy.Assets, s.Sell.Assets = append(s.Buy.Assets, a), append(s.Sell.Assets, a)
 	}
-	return s
+	return s.Tidy()
 }

@@ -128,7 +128,7 @@ func (a *account) ask(ctx context.Context, o *checkout.Order, on gateway.ServedA
 		Error failure `json:"error"`
 	}
 	err := a.public(ctx, gatewaycall.Request{
-		Method: http.MethodGet, URL: a.apiURL + "/api/v1/pricing/public/quotes?" + query.Encode(), Header: a.header(payer.Unmap()),
+		Method: http.MethodGet, URL: a.apiURL + "/api/v1/pricing/public/quotes?" + query.Encode(), Header: a.header(payer),
 	}, &answer)
 	if err != nil {
 		return price{}, a.refusal(err)

@@ -184,7 +184,7 @@ func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.
 		} `json:"data"`
 	}
 	err = a.authorised(ctx, gatewaycall.Request{
-		Method: http.MethodPost, URL: a.gatewayURL + "/api/v2/auth/session", Header: a.header(r.Address.Unmap()),
+		Method: http.MethodPost, URL: a.gatewayURL + "/api/v2/auth/session", Header: a.header(r.Address),
 		Body: map[string]any{"widgetParams": params},
 	}, &answer)
 	if err != nil {
