@@ -132,7 +132,7 @@ func cutLast(text string) (before, after string, found bool) {
 // that the number of digits decides.
 func timeOf(nonce string) (time.Time, bool) {
 	n, err := strconv.ParseInt(nonce, 10, 64)
-	if err != nil || n < 0 || nonce[0] == '+' {
+	if err != nil || nonce[0] == '+' {
 		return time.Time{}, false
 	}
 	switch digits := len(nonce); {
