@@ -33,7 +33,7 @@ func (c Case) testPoll(t *testing.T) {
 	}
 	for name, o := range c.orders() {
 		o.CreatedAt = c.Now.Add(-time.Minute)
-		for _, s := range append([]Status{{Theirs: c.Unknown}}, statuses...) {
+		for _, s := range append([]Status{{Theirs: c.Unknown}}, of(statuses, o.Type)...) {
 			updates, err := c.open(t, c.Polled(t, o, s.Theirs)).(gateway.Poller).Poll(t.Context(), c.request(o))
 			if err != nil || len(updates) != 1 || updates[0].OrderID != o.ID || updates[0].DedupKey == "" {
 				t.Fatalf("%s: Poll of %s = %+v, %v; want one update of %s with a key", name, s.Theirs, updates, err, o.ID)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,12 @@ type Refusal struct {
 type Status struct {
 	Theirs string
 	Ours   checkout.OrderStatus
+	Only   checkout.OrderType // of the orders that can have it; empty: any
+}
+
+// of are the statuses that orders of the type can have.
+func of(statuses []Status, kind checkout.OrderType) []Status {
+	return slices.DeleteFunc(slices.Clone(statuses), func(s Status) bool { return s.Only != "" && s.Only != kind })
 }
 
 // Checkout is an order and the checkout that must come of it.

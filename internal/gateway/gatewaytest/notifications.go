@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func (c Case) parse(t *testing.T, o *checkout.Order, n gateway.Notification) gat
 func (c Case) testStatuses(t *testing.T) {
 	t.Parallel()
 	for name, o := range c.orders() {
-		for _, s := range c.Statuses {
+		for _, s := range of(c.Statuses, o.Type) {
 			if u := c.parse(t, o, c.Notify(o, s.Theirs, "n1", c.Now)); u.Status != s.Ours {
 				t.Errorf("%s: %s becomes %s, want %s", name, s.Theirs, u.Status, s.Ours)
 			}
@@ -57,8 +58,7 @@ func (c Case) testReordered(t *testing.T) {
 	t.Parallel()
 	for name, o := range c.orders() {
 		keys := map[string]string{}
-		for i := len(c.Statuses) - 1; i >= 0; i-- {
-			s := c.Statuses[i]
+		for i, s := range slices.Backward(of(c.Statuses, o.Type)) {
 			u := c.parse(t, o, c.Notify(o, s.Theirs, "r"+strconv.Itoa(i), c.Now))
 			if u.Status != s.Ours {
 				t.Errorf("%s: told backwards, %s becomes %s, want %s", name, s.Theirs, u.Status, s.Ours)
