@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -158,9 +157,18 @@ func (f ServedFiat) Method(id string) (ServedMethod, bool) {
 	return f.Methods[i], true
 }
 
-// bounds are what an order in the currency may come to: the widest of its methods, within what the operator allows. One that
-// is not set is none.
-func (f ServedFiat) bounds(l Limits) (least, most money.Amount) {
+// Check tells whether the order is served by the gateway of the name, within what its operator allows.
+func (s *Serving) Check(name string, o *checkout.Order, l Limits) error {
+	c := s.List(o.Type, o.Country, Limits{Countries: l.Countries})
+	return c.Check(o, name, l)
+}
+
+func allows(countries []string, country string) bool {
+	return countries == nil || slices.Contains(countries, country)
+}
+
+// limits are the widest of the methods: an order outside can't be paid by any. One that is not set is none.
+func (f ServedFiat) limits() (least, most money.Amount) {
 	for i, m := range f.Methods {
 		if i == 0 || m.Min.Cmp(least) < 0 {
 			least = m.Min.Amount
@@ -169,85 +177,20 @@ func (f ServedFiat) bounds(l Limits) (least, most money.Amount) {
 			most = m.Max.Amount
 		}
 	}
-	if l.Currency != "" && l.Currency != f.Currency {
-		return least, most
-	}
-	if l.Min.Cmp(least) > 0 {
-		least = l.Min
-	}
-	if l.Max.IsSet() && (!most.IsSet() || l.Max.Cmp(most) < 0) {
-		most = l.Max
-	}
 	return least, most
 }
 
-// Check tells whether the order is served, by the gateway of the name, within what its operator allows: nil, or a
-// *checkout.Error that has the code of the first failing member and lists them all.
-func (s *Serving) Check(name string, o *checkout.Order, l Limits) error {
-	var failure *checkout.Error
-	fail := func(code checkout.Code, field, message string) {
-		f := checkout.FailField(code, field, message)
-		if failure == nil {
-			failure = f
-			return
-		}
-		failure.Message += " " + f.Message
-		failure.Fields = append(failure.Fields, f.Fields...)
+// narrow makes of the gateway's limits the operator's, where these allow less.
+func (f *Fiat) narrow(l Limits) {
+	if l.Currency != "" && l.Currency != f.Currency {
+		return
 	}
-	part := s.Of(o.Type)
-	on, served := part.Asset(o.CryptoCurrency, o.Network)
-	networks := part.networks(o.CryptoCurrency)
-	if len(networks) == 0 {
-		fail(checkout.CodeInvalidCurrency, "cryptoCurrency", "is not an asset that "+name+" serves here: "+o.CryptoCurrency)
+	if l.Min.Cmp(f.Min) > 0 {
+		f.Min = l.Min
 	}
-	fiat, known := part.Fiat(o.FiatCurrency)
-	if !known {
-		fail(checkout.CodeInvalidCurrency, "fiatCurrency", "is not a currency that "+name+" serves here: "+o.FiatCurrency)
+	if l.Max.IsSet() && (!f.Max.IsSet() || l.Max.Cmp(f.Max) < 0) {
+		f.Max = l.Max
 	}
-	if !served && len(networks) > 0 {
-		fail(checkout.CodeInvalidNetwork, "network", "must be one on which "+name+" serves "+o.CryptoCurrency+": "+strings.Join(networks, ", "))
-	}
-	if message := outside(o, fiat, l); message != "" {
-		fail(checkout.CodeInvalidAmount, "fiatAmount", message)
-	}
-	if o.Country != "" && (!allows(s.Countries, o.Country) || !allows(l.Countries, o.Country) || slices.Contains(on.Without, o.Country)) {
-		fail(checkout.CodeInvalidGateway, "gateway", "does not serve this to payers in "+o.Country+": "+name)
-	}
-	if failure == nil {
-		return nil // not failure itself, which would be an error that isn't nil
-	}
-	return failure
-}
-
-func allows(countries []string, country string) bool {
-	return countries == nil || slices.Contains(countries, country)
-}
-
-// outside says what the order's fiat amount must be, where it isn't.
-func outside(o *checkout.Order, fiat ServedFiat, l Limits) string {
-	least, most := fiat.bounds(l)
-	switch a := o.FiatAmount; {
-	case a.IsSet() && a.Cmp(least) >= 0 && (!most.IsSet() || a.Cmp(most) <= 0):
-		return ""
-	case least.IsSet() && most.IsSet():
-		return "must be from " + least.String() + " to " + most.String() + " " + o.FiatCurrency
-	case most.IsSet():
-		return "must be at most " + most.String() + " " + o.FiatCurrency
-	case least.IsSet():
-		return "must be at least " + least.String() + " " + o.FiatCurrency
-	}
-	return "is required"
-}
-
-// networks are those on which the asset is served.
-func (s *Served) networks(code string) []string {
-	var ids []string
-	for _, a := range s.Assets {
-		if a.Code == code {
-			ids = append(ids, a.Network)
-		}
-	}
-	return ids
 }
 
 // List is what Check lets pass of payers in the country, or in any where it is empty.
@@ -258,11 +201,12 @@ func (s *Serving) List(kind checkout.OrderType, country string, l Limits) Catalo
 	}
 	part := s.Of(kind)
 	for _, f := range part.Fiats {
-		least, most := f.bounds(l)
-		if most.IsSet() && least.Cmp(most) > 0 {
+		listed := Fiat{Currency: f.Currency}
+		listed.Min, listed.Max = f.limits()
+		listed.narrow(l)
+		if listed.Max.IsSet() && listed.Min.Cmp(listed.Max) > 0 {
 			continue
 		}
-		listed := Fiat{Currency: f.Currency, Min: least, Max: most}
 		for _, m := range f.Methods {
 			if !slices.ContainsFunc(c.Methods, func(there PaymentMethod) bool { return there.ID == m.ID }) {
 				c.Methods = append(c.Methods, PaymentMethod{ID: m.ID, Name: m.Name})

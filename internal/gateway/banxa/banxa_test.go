@@ -543,9 +543,9 @@ func TestCatalogue(t *testing.T) {
 		kind          checkout.OrderType
 		country, want string
 	}{
-		"buy":             {checkout.Buy, "", "AUD -5000 payid-bank-transfer, EUR 17-5000 debit-credit-card+sepa+google-pay, ETH/ethereum, ETH/arbitrum, USDT/tron, USDT/bsc"},
-		"buy in Canada":   {checkout.Buy, "CA", "AUD -5000 payid-bank-transfer, EUR 17-5000 debit-credit-card+sepa+google-pay, ETH/ethereum, ETH/arbitrum, USDT/bsc"},
-		"buy in New York": {checkout.Buy, "US", "AUD -5000 payid-bank-transfer, EUR 17-5000 debit-credit-card+sepa+google-pay, ETH/ethereum, ETH/arbitrum, USDT/tron, USDT/bsc"},
+		"buy":             {checkout.Buy, "", "AUD -5000 payid-bank-transfer, EUR 17-5000 debit-credit-card+sepa+google-pay, ETH/ethereum, ETH/arbitrum, USDC/arbitrum, USDT/tron, USDT/bsc"},
+		"buy in Canada":   {checkout.Buy, "CA", "AUD -5000 payid-bank-transfer, EUR 17-5000 debit-credit-card+sepa+google-pay, ETH/ethereum, ETH/arbitrum, USDC/arbitrum, USDT/bsc"},
+		"buy in New York": {checkout.Buy, "US", "AUD -5000 payid-bank-transfer, EUR 17-5000 debit-credit-card+sepa+google-pay, ETH/ethereum, ETH/arbitrum, USDC/arbitrum, USDT/tron, USDT/bsc"},
 		"sell":            {checkout.Sell, "", "EUR 46-5000 sepa, ETH/ethereum"},
 		"elsewhere":       {checkout.Buy, "FR", ""},
 	} {

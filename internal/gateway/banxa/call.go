@@ -11,7 +11,9 @@ import (
 	"unicode"
 
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 const maxReasonChars = 200
@@ -64,6 +66,15 @@ func (f *figure) UnmarshalJSON(raw []byte) error {
 		return nil
 	}
 	return errors.New("must be a text or a number")
+}
+
+// amount is what it says, without the zeros at its end: Banxa writes 67.1000000000000000.
+func (f figure) amount() (money.Amount, error) {
+	text := string(f)
+	if strings.Trim(text, "0123456789.") == "" && strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return gateway.Number(json.Number(text))
 }
 
 // problem is one thing that Banxa finds wrong.

@@ -30,6 +30,7 @@ type (
 		ID          string `json:"id"`
 		Blockchains []struct {
 			ID      string          `json:"id"`
+			Address string          `json:"address"` // of the token's contract
 			Without json.RawMessage `json:"unsupportedCountries"`
 		} `json:"blockchains"`
 	}
@@ -103,8 +104,8 @@ func add(part *gateway.Served, fiats []listedFiat, cryptos []listedCrypto) error
 			}
 			method := methodOf(m.ID, m.Name)
 			var wrong [2]error
-			method.Min.Amount, wrong[0] = gateway.ToldAmount(string(m.Min))
-			method.Max.Amount, wrong[1] = gateway.ToldAmount(string(m.Max))
+			method.Min.Amount, wrong[0] = m.Min.amount()
+			method.Max.Amount, wrong[1] = m.Max.amount()
 			if err := errors.Join(wrong[:]...); err != nil {
 				return fmt.Errorf("banxa: a limit of %s by %s %w", f.ID, m.ID, err)
 			}
@@ -117,6 +118,9 @@ func add(part *gateway.Served, fiats []listedFiat, cryptos []listedCrypto) error
 	}
 	for _, c := range cryptos {
 		for _, b := range c.Blockchains {
+			if gateway.OtherToken(c.ID, networks[b.ID], b.Address) {
+				continue
+			}
 			part.Assets = append(part.Assets, gateway.ServedAsset{
 				Code: c.ID, Network: networks[b.ID], TheirCode: c.ID, TheirNetwork: b.ID, Without: without(b.Without),
 			})

@@ -220,6 +220,7 @@ const (
 	buyCryptos = `[
 		{"id":"USDT","blockchains":[{"id":"TRON","isDefaultBlockchain":true,"unsupportedCountries":{"US":["NY"],"CA":[]}},{"id":"BNB","unsupportedCountries":[]},{"id":"BSC"},{"id":"WHAT"}]},
 		{"id":"ETH","blockchains":[{"id":"ETH","unsupportedCountries":[]},{"id":"ARB"}]},
+		{"id":"USDC","blockchains":[{"id":"MATIC","address":"0x2791bca1f2de4661ed88a30c99a7a9449aa84174"},{"id":"ARB","address":"0xaf88d065e77c8cC2239327C5EDb3A432268e5831"}]},
 		{"id":"NOPE","blockchains":[{"id":"ETH"}]},{"id":"BTC"}]`
 	sellCryptos = `[{"id":"ETH","blockchains":[{"id":"ETH"}]}]`
 )

@@ -55,7 +55,7 @@ func (o *order) update(dedupKey string) (gateway.Update, error) {
 		DedupKey: dedupKey, OrderID: checkout.OrderID(o.Reference), Status: means.status, ExternalOrderID: o.ID,
 		FailureReason: means.reason,
 	}
-	amount, err := gateway.ToldAmount(string(o.CryptoAmount))
+	amount, err := o.CryptoAmount.amount()
 	if err != nil {
 		return gateway.Update{}, fmt.Errorf("the crypto amount %w", err)
 	}

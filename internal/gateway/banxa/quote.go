@@ -18,10 +18,8 @@ import (
 	"github.com/sliproad/sliproad/internal/money"
 )
 
-const (
-	quoteServes = 60 * time.Second // Banxa says not to keep prices, and no time
-	ratePlaces  = 12
-)
+// quoteServes is short: Banxa says not to keep prices, and no time.
+const quoteServes = 60 * time.Second
 
 // Quote asks for Banxa's price, by the way to pay that is preferred where none is named: Banxa has no price without one.
 // https://docs.banxa.com/products/hosted-checkout/openapi/other/retrieve-quotes
@@ -92,7 +90,7 @@ func readPrice(raw json.RawMessage) (price, error) {
 		text figure
 		into *money.Amount
 	}{{list[0].Fiat, &p.fiat}, {list[0].Crypto, &p.crypto}, {list[0].Processing, &p.processing}, {list[0].Network, &p.network}} {
-		if *one.into, err = gateway.ToldAmount(string(one.text)); err != nil {
+		if *one.into, err = one.text.amount(); err != nil {
 			return price{}, fmt.Errorf("banxa: an amount of the price %w", err)
 		}
 	}
@@ -105,12 +103,12 @@ func readPrice(raw json.RawMessage) (price, error) {
 // quote takes the fees for a part of what a buyer pays, and as gone from what a seller gets; the documentation doesn't say.
 func (p price) quote(kind checkout.OrderType) (gateway.Quote, error) {
 	fees := decimal.Sum(p.processing.Decimal(), p.network.Decimal())
-	if kind == checkout.Buy {
+	if kind == checkout.Sell {
 		fees = fees.Neg()
 	}
-	rate, err := gateway.ToldAmount(p.fiat.Decimal().Add(fees).DivRound(p.crypto.Decimal(), ratePlaces).String())
-	if err != nil || !rate.IsSet() {
-		return gateway.Quote{}, errors.New("banxa: the fees of the price are more than the payment")
+	rate, err := gateway.RateOf(p.fiat.Decimal(), fees, p.crypto)
+	if err != nil {
+		return gateway.Quote{}, fmt.Errorf("banxa: the price: %w", err)
 	}
 	q := gateway.Quote{FiatAmount: p.fiat, CryptoAmount: p.crypto, Rate: rate, Serves: quoteServes}
 	if p.processing.IsSet() {

@@ -38,6 +38,7 @@ type (
 		Network struct {
 			Name string `json:"name"`
 		} `json:"network"`
+		Address        string   `json:"address"` // of the token's contract
 		IsAllowed      bool     `json:"isAllowed"`
 		IsSuspended    bool     `json:"isSuspended"`
 		IsPayInAllowed bool     `json:"isPayInAllowed"`
@@ -107,7 +108,7 @@ func (f *listedFiat) add(s *gateway.Serving) error {
 			for text, into := range map[*json.Number]*gateway.Limit{
 				&m.Min: &method.Min, &m.Max: &method.Max, &m.MinPayOut: &payOut.Min, &m.MaxPayOut: &payOut.Max,
 			} {
-				amount, err := gateway.ToldAmount(text.String())
+				amount, err := gateway.Number(*text)
 				if err != nil {
 					return fmt.Errorf("transak: a limit of %s by %s %w", f.Symbol, m.ID, err)
 				}
@@ -124,11 +125,12 @@ func (f *listedFiat) add(s *gateway.Serving) error {
 }
 
 func (c *listedCrypto) add(s *gateway.Serving) {
-	if !c.IsAllowed || c.IsSuspended {
+	network := networkOf(c.Network.Name, c.CoinID)
+	if !c.IsAllowed || c.IsSuspended || gateway.OtherToken(c.Symbol, network, c.Address) {
 		return
 	}
 	a := gateway.ServedAsset{
-		Code: c.Symbol, Network: networkOf(c.Network.Name, c.CoinID), TheirCode: c.Symbol, TheirNetwork: c.Network.Name, Without: c.Without,
+		Code: c.Symbol, Network: network, TheirCode: c.Symbol, TheirNetwork: c.Network.Name, Without: c.Without,
 	}
 	s.Buy.Assets = append(s.Buy.Assets, a)
 	if c.IsPayInAllowed {

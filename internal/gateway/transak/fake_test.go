@@ -298,6 +298,8 @@ const (
 		{"coinId":"bitcoin","uniqueId":"BTCmainnet","symbol":"BTC","network":{"name":"mainnet"},"isAllowed":true,"isSuspended":null,"isPayInAllowed":true,"kycCountriesNotSupported":null},
 		{"coinId":"ripple","uniqueId":"XRPmainnet","symbol":"XRP","network":{"name":"mainnet"},"isAllowed":true,"isSuspended":true,"isPayInAllowed":true},
 		{"coinId":"what","uniqueId":"LTCmainnet","symbol":"LTC","network":{"name":"mainnet"},"isAllowed":true},
+		{"coinId":"usd-coin","uniqueId":"USDCarbitrum","symbol":"USDC","network":{"name":"arbitrum"},"address":"0xaf88d065e77c8cC2239327C5EDb3A432268e5831","isAllowed":true},
+		{"coinId":"usd-coin","uniqueId":"USDCpolygon","symbol":"USDC","network":{"name":"polygon"},"address":"0x2791bca1f2de4661ed88a30c99a7a9449aa84174","isAllowed":true},
 		{"coinId":"usd-coin","uniqueId":"USDCbitcoin","symbol":"USDC","network":{"name":"bitcoin"},"isAllowed":true},
 		{"coinId":"solana","uniqueId":"SOLsolana","symbol":"SOL","network":{"name":"solana"},"isAllowed":false}]}`
 	countries = `{"response":[{"alpha2":"US","isAllowed":true},{"alpha2":"DE","isAllowed":true},{"alpha2":"FR","isAllowed":true},{"alpha2":"KP","isAllowed":false}]}`

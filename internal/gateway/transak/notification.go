@@ -50,7 +50,7 @@ func (o *order) update(dedupKey string) (gateway.Update, error) {
 		DedupKey: dedupKey, OrderID: checkout.OrderID(o.PartnerOrderID), Status: means.status, ExternalOrderID: o.ID,
 		TransactionHash: o.TransactionHash, FailureReason: means.reason,
 	}
-	amount, err := gateway.ToldAmount(o.CryptoAmount.String())
+	amount, err := gateway.Number(o.CryptoAmount)
 	if err != nil {
 		return gateway.Update{}, fmt.Errorf("cryptoAmount %w", err)
 	}

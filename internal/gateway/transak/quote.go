@@ -24,7 +24,6 @@ import (
 
 const (
 	quoteServes     = 60 * time.Second // prices are made anew each minute
-	ratePlaces      = 12
 	maxCryptoPlaces = 8
 	maxReasonChars  = 200
 )
@@ -57,13 +56,13 @@ func (a *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 	if err != nil {
 		return gateway.Quote{}, err
 	}
-	gross := p.fiat.Decimal().Sub(p.fee.Decimal()) // of a buyer's money, what buys
+	fees := p.fee.Decimal()
 	if o.Type == checkout.Sell {
-		gross = p.fiat.Decimal().Add(p.fee.Decimal())
+		fees = fees.Neg()
 	}
-	rate, err := gateway.ToldAmount(gross.DivRound(p.crypto.Decimal(), ratePlaces).String())
-	if err != nil || !rate.IsSet() {
-		return gateway.Quote{}, errors.New("transak: the fees of the price are more than the payment")
+	rate, err := gateway.RateOf(p.fiat.Decimal(), fees, p.crypto)
+	if err != nil {
+		return gateway.Quote{}, fmt.Errorf("transak: the price: %w", err)
 	}
 	method := r.PaymentMethod
 	if method == "" && p.method != "" {
@@ -91,7 +90,7 @@ func (a *account) price(ctx context.Context, o *checkout.Order, on gateway.Serve
 		return price{}, err
 	}
 	needed := o.FiatAmount.Decimal().Mul(sold.crypto.Decimal()).DivRound(sold.fiat.Decimal(), 2*maxCryptoPlaces)
-	amount, err := gateway.ToldAmount(needed.RoundUp(places(on)).String())
+	amount, err := money.Parse(needed.RoundUp(places(on)).String())
 	if err != nil {
 		return price{}, fmt.Errorf("transak: the price of a sale: %w", err)
 	}
@@ -143,7 +142,7 @@ func (a *account) ask(ctx context.Context, o *checkout.Order, on gateway.ServedA
 	for text, into := range map[*json.Number]*money.Amount{
 		&answer.Response.FiatAmount: &p.fiat, &answer.Response.CryptoAmount: &p.crypto, &answer.Response.TotalFee: &p.fee,
 	} {
-		if *into, err = gateway.ToldAmount(text.String()); err != nil {
+		if *into, err = gateway.Number(*text); err != nil {
 			return price{}, fmt.Errorf("transak: an amount of the price %w", err)
 		}
 	}
@@ -165,7 +164,7 @@ func feesOf(parts []told, whole money.Amount) ([]gateway.Fee, error) {
 	sums := map[gateway.FeeType]decimal.Decimal{}
 	total := decimal.Zero
 	for _, part := range parts {
-		amount, err := gateway.ToldAmount(part.Value.String())
+		amount, err := gateway.Number(part.Value)
 		if err != nil {
 			return nil, fmt.Errorf("transak: a fee of the price %w", err)
 		}
@@ -184,9 +183,14 @@ func feesOf(parts []told, whole money.Amount) ([]gateway.Fee, error) {
 	}
 	var fees []gateway.Fee
 	for _, kind := range []gateway.FeeType{gateway.FeeGateway, gateway.FeeNetwork, gateway.FeePartner} {
-		if amount, err := gateway.ToldAmount(sums[kind].String()); err == nil && amount.IsSet() {
-			fees = append(fees, gateway.Fee{Type: kind, Amount: amount})
+		if sums[kind].IsZero() {
+			continue
 		}
+		amount, err := money.Parse(sums[kind].String())
+		if err != nil {
+			return nil, fmt.Errorf("transak: a fee of the price %w", err)
+		}
+		fees = append(fees, gateway.Fee{Type: kind, Amount: amount})
 	}
 	return fees, nil
 }

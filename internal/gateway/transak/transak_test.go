@@ -51,8 +51,8 @@ var refusals = []gatewaytest.Refusal{
 	refuse("no amount", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
 	refuse("country", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "FR" }, "gateway"),
 	refuse("several", checkout.CodeInvalidCurrency, func(o *checkout.Order) {
-		o.FiatCurrency, o.Network, o.FiatAmount, o.Country = "XAU", "nope", money.Amount{}, "FR"
-	}, "fiatCurrency", "network", "fiatAmount", "gateway"),
+		o.FiatCurrency, o.Network, o.FiatAmount = "XAU", "nope", money.Amount{}
+	}, "fiatCurrency", "network", "fiatAmount"),
 }
 
 const (
@@ -604,8 +604,8 @@ func TestCatalogue(t *testing.T) {
 		kind          checkout.OrderType
 		country, want string
 	}{
-		"buy":         {checkout.Buy, "", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, ETH/base"},
-		"buy in US":   {checkout.Buy, "US", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum"},
+		"buy":         {checkout.Buy, "", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, ETH/base, USDC/arbitrum"},
+		"buy in US":   {checkout.Buy, "US", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, USDC/arbitrum"},
 		"sell":        {checkout.Sell, "DE", "USD 10-5000 debit-credit-card, BTC/bitcoin, ETH/ethereum"},
 		"not allowed": {checkout.Buy, "KP", ""},
 	} {
@@ -615,7 +615,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	o := order()
 	o.Network, o.Country = "base", "US"
-	if err := g.Check(&o); checkout.CodeOf(err) != checkout.CodeInvalidGateway {
+	if err := g.Check(&o); checkout.CodeOf(err) != checkout.CodeInvalidNetwork {
 		t.Errorf("ETH on Base for the US: %v", err)
 	}
 	o.Country = "DE"
