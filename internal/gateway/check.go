@@ -52,15 +52,9 @@ func (c *Catalogue) Check(o *checkout.Order, name string, l Limits) error {
 
 // refuses says what is wrong with the order's fiat amount; empty: nothing.
 func (f *Fiat) refuses(o *checkout.Order, l Limits) string {
-	least, most := f.Min, f.Max
-	if l.Currency == "" || l.Currency == o.FiatCurrency {
-		if l.Min.Cmp(least) > 0 {
-			least = l.Min
-		}
-		if l.Max.IsSet() && (!most.IsSet() || l.Max.Cmp(most) < 0) {
-			most = l.Max
-		}
-	}
+	bounded := *f
+	bounded.narrow(l)
+	least, most := bounded.Min, bounded.Max
 	switch {
 	case !o.FiatAmount.IsSet():
 		return "is required"

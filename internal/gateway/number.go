@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -18,7 +19,7 @@ const maxNumberChars = 80
 const ratePlaces = 12
 
 // Number reads an amount that a gateway gives as a JSON number or as a string. Nothing, null and 0 are not set; what is less,
-// or no number, is an error.
+// or no number, is an error. What an amount has no place for, beyond 18 decimal places, is cut off: it comes from a float.
 func Number(n json.Number) (money.Amount, error) {
 	text := string(n)
 	if mantissa, _, _ := strings.Cut(strings.ToLower(text), "e"); text == "" || mantissa != "" && strings.Trim(mantissa, "0.") == "" {
@@ -30,7 +31,24 @@ func Number(n json.Number) (money.Amount, error) {
 	if text[0] < '0' || text[0] > '9' {
 		return money.Amount{}, fmt.Errorf("%q is not an amount", text)
 	}
-	return money.ParseJSON([]byte(text))
+	amount, err := money.ParseJSON([]byte(text))
+	if d, small := finer(text); err != nil && small {
+		if d = d.Truncate(money.MaxFractionDigits); d.IsZero() {
+			return money.Amount{}, nil
+		}
+		return money.Parse(d.String())
+	}
+	return amount, err
+}
+
+// finer tells whether the text is a number with more decimal places than an amount has, but not endlessly many.
+func finer(text string) (decimal.Decimal, bool) {
+	_, exponent, scientific := strings.Cut(strings.ToLower(text), "e")
+	if n, err := strconv.Atoi(exponent); scientific && (err != nil || n > maxNumberChars || n < -maxNumberChars) {
+		return decimal.Zero, false
+	}
+	d, err := decimal.NewFromString(text)
+	return d, err == nil && -d.Exponent() > money.MaxFractionDigits
 }
 
 // BaseUnits reads an amount that a gateway gives in the smallest units of an asset, such as wei. What an amount has no place
