@@ -24,7 +24,8 @@ const maxAnswerBytes = 16 << 20
 // maxExcerptChars bounds what an error tells of an answer.
 const maxExcerptChars = 300
 
-// Client calls one gateway's API for one account. The zero Client has no secrets and calls with http.DefaultClient.
+// Client calls one gateway's API for one account. The zero Client has no secrets and calls as http.DefaultClient
+// does. No redirect is followed.
 type Client struct {
 	HTTP    *http.Client
 	Secrets []string // which no error may tell
@@ -80,10 +81,12 @@ func (c *Client) once(ctx context.Context, r Request, into any) error {
 	if err != nil {
 		return err
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
+	client := http.Client{}
+	if c.HTTP != nil {
+		client = *c.HTTP
 	}
+	// No gateway's API redirects, and the credentials of the request, many in headers of their own, would go along.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	res, err := client.Do(request)
 	if err != nil {
 		return err
