@@ -9,6 +9,7 @@ package coinbase
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -34,6 +35,9 @@ const (
 // urlServes is how long a session token serves, and it serves once
 // (https://docs.cdp.coinbase.com/onramp-&-offramp/session-token-authentication).
 const urlServes = 5 * time.Minute
+
+// minLineChars tells the lines of a PEM text, which are hidden one by one, from the words around it.
+const minLineChars = 16
 
 // defaultSubdivision is the US state for which prices and lists are asked, as the API wants one and an order has none.
 const defaultSubdivision = "CA"
@@ -101,7 +105,12 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 		return nil, err
 	}
 	secrets := strings.FieldsFunc(a.Settings["webhookSecret"], func(r rune) bool { return r == ',' || r == ' ' })
-	hidden := append([]string{a.Settings["keySecret"], strings.TrimSpace(a.Settings["keySecret"])}, secrets...)
+	hidden := append([]string{a.Settings["keySecret"]}, secrets...)
+	for word := range strings.FieldsSeq(strings.ReplaceAll(a.Settings["keySecret"], `\n`, " ")) {
+		if len(word) >= minLineChars {
+			hidden = append(hidden, word)
+		}
+	}
 	return &account{
 		Account: a, limits: limits, key: key, secrets: secrets, sandbox: a.Environment() == gateway.Sandbox,
 		call:   &gatewaycall.Client{HTTP: p.client, Secrets: hidden},
@@ -215,7 +224,8 @@ func (a *account) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = a.ask(ctx, at, http.MethodGet, developerHost, "/onramp/v1/buy/config", "", nil, nil)
+	var list json.RawMessage
+	err = a.ask(ctx, at, http.MethodGet, developerHost, "/onramp/v1/buy/config", "", nil, &list)
 	var answer *gatewaycall.Error
 	if errors.As(err, &answer) && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden) {
 		return errors.Join(errors.New("coinbase does not take the key: keyId and keySecret must be of one Secret API key of the CDP project, which may be used from this server's address; and this server's clock must be right"), err)

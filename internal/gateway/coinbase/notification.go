@@ -121,7 +121,7 @@ func fits(given []byte, secret string, prefix, body []byte) bool {
 // transactions that are not of this environment, are none of ours.
 func (a *account) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
 	event, ok := a.genuine(n)
-	if !ok {
+	if !ok || n.ProjectID != a.ProjectID {
 		return nil, gateway.ErrForged
 	}
 	var t transaction

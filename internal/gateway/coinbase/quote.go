@@ -168,9 +168,6 @@ func (a *account) sellQuote(ctx context.Context, r gateway.QuoteRequest, m metho
 
 // quote makes ours of theirs: total with and subtotal without the fees, and the crypto amount.
 func (p *price) quote(o *checkout.Order, m method, total, subtotal, crypto sum) (gateway.Quote, error) {
-	if total.currency != o.FiatCurrency { // a currency that isn't served falls back to dollars
-		return gateway.Quote{}, checkout.FailField(checkout.CodeInvalidCurrency, "fiatCurrency", "is not one that Coinbase prices in: "+o.FiatCurrency)
-	}
 	q := gateway.Quote{PaymentMethod: m.ID, Serves: quoteServes}
 	var errTotal, errCrypto error
 	q.FiatAmount, errTotal = total.amount()
@@ -182,7 +179,10 @@ func (p *price) quote(o *checkout.Order, m method, total, subtotal, crypto sum) 
 	if !q.FiatAmount.IsSet() || !q.CryptoAmount.IsSet() || !before.IsSet() {
 		return gateway.Quote{}, errors.New("coinbase: the price lacks its total, subtotal or crypto amount")
 	}
-	rate, err := money.FromDecimal(before.Decimal().DivRound(q.CryptoAmount.Decimal(), ratePlaces))
+	if total.currency != o.FiatCurrency { // a currency that isn't served falls back to dollars
+		return gateway.Quote{}, checkout.FailField(checkout.CodeInvalidCurrency, "fiatCurrency", "is not one that Coinbase prices in: "+o.FiatCurrency)
+	}
+	rate, err := money.Parse(before.Decimal().DivRound(q.CryptoAmount.Decimal(), ratePlaces).String())
 	if err != nil {
 		return gateway.Quote{}, fmt.Errorf("coinbase: the price comes to no rate: %w", err)
 	}
