@@ -93,29 +93,25 @@ func methodByID(id string) (method, bool) {
 	return methods[i], true
 }
 
-func methodByName(theirs string) (method, bool) {
-	i := slices.IndexFunc(methods, func(m method) bool { return slices.Contains(m.theirs, strings.ToUpper(theirs)) })
-	if i < 0 {
-		return method{}, false
-	}
-	return methods[i], true
-}
-
 // builtIn is what is offered before Coinbase's own lists are loaded: what the documentation names, and a stored answer of the
 // Buy Options API confirms. Avalanche waits for the lists, as its name differs between them.
 var builtIn = published{
 	Buy: publishedSide{
 		Assets: builtInAssets,
 		Fiats: []publishedFiat{
-			{"USD", limitsOf("CARD", "ACH_BANK_ACCOUNT", "FIAT_WALLET")}, {"EUR", limitsOf("CARD", "FIAT_WALLET")},
-			{"GBP", limitsOf("CARD", "FIAT_WALLET")}, {"CAD", limitsOf("CARD", "FIAT_WALLET")},
+			{"USD", limitsOf("CARD", "ACH_BANK_ACCOUNT", "FIAT_WALLET")},
+			{"EUR", limitsOf("CARD", "FIAT_WALLET")},
+			{"GBP", limitsOf("CARD", "FIAT_WALLET")},
+			{"CAD", limitsOf("CARD", "FIAT_WALLET")},
 		},
 	},
 	Sell: publishedSide{
 		Assets: builtInAssets,
 		Fiats: []publishedFiat{
-			{"USD", limitsOf("ACH_BANK_ACCOUNT", "FIAT_WALLET")}, {"EUR", limitsOf("FIAT_WALLET")},
-			{"GBP", limitsOf("FIAT_WALLET")}, {"CAD", limitsOf("FIAT_WALLET")},
+			{"USD", limitsOf("ACH_BANK_ACCOUNT", "FIAT_WALLET")},
+			{"EUR", limitsOf("FIAT_WALLET")},
+			{"GBP", limitsOf("FIAT_WALLET")},
+			{"CAD", limitsOf("FIAT_WALLET")},
 		},
 	},
 }

@@ -249,33 +249,51 @@ func TestUpdates(t *testing.T) {
 		name, body string
 		want       gateway.Update
 	}{
-		{"guest checkout", `{"coinbaseFee":{"currency":"USD","value":"0"},"completedAt":"0001-01-01T00:00:00Z","country":"US","eventType":"onramp.transaction.updated",
+		{
+			"guest checkout", `{"coinbaseFee":{"currency":"USD","value":"0"},"completedAt":"0001-01-01T00:00:00Z","country":"US","eventType":"onramp.transaction.updated",
 			"exchangeRate":{"currency":"USDC","value":"1"},"networkFee":{"currency":"USD","value":"0.19"},"paymentTotal":{"currency":"USD","value":"5"},
 			"purchaseAmount":{"currency":"USDC","value":"4.81"},"purchaseCurrency":"USDC","purchaseNetwork":"ethereum","status":"ONRAMP_TRANSACTION_STATUS_IN_PROGRESS",
 			"transactionId":"1f087a54-ff1f-62e8-9f85-aa77ac0499a5","txHash":"0x","userType":"USER_TYPE_GUEST","partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "1f087a54-ff1f-62e8-9f85-aa77ac0499a5", CryptoAmount: amount("4.81")}},
-		{"headless", `{"orderId":"123e4567-e89b-12d3-a456-426614174000","eventType":"onramp.transaction.success","paymentTotal":"100.75","paymentCurrency":"USD",
+			gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "1f087a54-ff1f-62e8-9f85-aa77ac0499a5", CryptoAmount: amount("4.81")},
+		},
+		{
+			"headless", `{"orderId":"123e4567-e89b-12d3-a456-426614174000","eventType":"onramp.transaction.success","paymentTotal":"100.75","paymentCurrency":"USD",
 			"purchaseAmount":"100.000000","purchaseCurrency":"USDC","fees":[{"feeType":"FEE_TYPE_NETWORK","feeAmount":"0.5","feeCurrency":"USD"}],"exchangeRate":"1",
 			"status":"ONRAMP_ORDER_STATUS_COMPLETED","txHash":"0xabcdef","partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderCompleted, ExternalOrderID: "123e4567-e89b-12d3-a456-426614174000", CryptoAmount: amount("100.000000"), TransactionHash: "0xabcdef"}},
-		{"amount in dollars", `{"eventType":"offramp.transaction.updated","transactionId":"a1","status":"TRANSACTION_STATUS_STARTED","asset":"ETH",
+			gateway.Update{Status: checkout.OrderCompleted, ExternalOrderID: "123e4567-e89b-12d3-a456-426614174000", CryptoAmount: amount("100.000000"), TransactionHash: "0xabcdef"},
+		},
+		{
+			"amount in dollars", `{"eventType":"offramp.transaction.updated","transactionId":"a1","status":"TRANSACTION_STATUS_STARTED","asset":"ETH",
 			"sellAmount":{"currency":"USD","value":"5.00"},"txHash":"0xabc","partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "a1", TransactionHash: "0xabc"}},
-		{"nothing yet", `{"eventType":"onramp.transaction.created","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_CREATED","purchaseAmount":null,"partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderPending, ExternalOrderID: "a1"}},
-		{"zero", `{"eventType":"onramp.transaction.created","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_CREATED","purchaseAmount":{"value":"0","currency":""},"partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderPending, ExternalOrderID: "a1"}},
-		{"more places than ours", `{"eventType":"onramp.transaction.success","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_SUCCESS",
+			gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "a1", TransactionHash: "0xabc"},
+		},
+		{
+			"nothing yet", `{"eventType":"onramp.transaction.created","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_CREATED","purchaseAmount":null,"partnerUserRef":"` + orderID + `"}`,
+			gateway.Update{Status: checkout.OrderPending, ExternalOrderID: "a1"},
+		},
+		{
+			"zero", `{"eventType":"onramp.transaction.created","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_CREATED","purchaseAmount":{"value":"0","currency":""},"partnerUserRef":"` + orderID + `"}`,
+			gateway.Update{Status: checkout.OrderPending, ExternalOrderID: "a1"},
+		},
+		{
+			"more places than ours", `{"eventType":"onramp.transaction.success","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_SUCCESS",
 			"purchaseAmount":{"value":1.1234567890123456789012,"currency":"NEAR"},"partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderCompleted, ExternalOrderID: "a1", CryptoAmount: amount("1.123456789012345678")}},
-		{"not bought", `{"eventType":"onramp.transaction.failed","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_FAILED","failureReason":"FAILURE_REASON_BUY_FAILED",
+			gateway.Update{Status: checkout.OrderCompleted, ExternalOrderID: "a1", CryptoAmount: amount("1.123456789012345678")},
+		},
+		{
+			"not bought", `{"eventType":"onramp.transaction.failed","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_FAILED","failureReason":"FAILURE_REASON_BUY_FAILED",
 			"errorCode":"ERROR_CODE_UNSPECIFIED","partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "The payment failed at Coinbase."}},
-		{"not sent", `{"eventType":"onramp.transaction.failed","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_FAILED","failureReason":"FAILURE_REASON_SEND_FAILED",
+			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "The payment failed at Coinbase."},
+		},
+		{
+			"not sent", `{"eventType":"onramp.transaction.failed","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_FAILED","failureReason":"FAILURE_REASON_SEND_FAILED",
 			"errorCode":"ERROR_CODE_X","partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "Coinbase took the payment, but could not send the crypto. (ERROR_CODE_X)"}},
-		{"failed sale", `{"eventType":"offramp.transaction.failed","transactionId":"a1","status":"TRANSACTION_STATUS_FAILED","partnerUserRef":"` + orderID + `"}`,
-			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "Coinbase did not complete the transaction."}},
+			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "Coinbase took the payment, but could not send the crypto. (ERROR_CODE_X)"},
+		},
+		{
+			"failed sale", `{"eventType":"offramp.transaction.failed","transactionId":"a1","status":"TRANSACTION_STATUS_FAILED","partnerUserRef":"` + orderID + `"}`,
+			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "Coinbase did not complete the transaction."},
+		},
 	}
 	g := open(t, account(settings()), nil)
 	for _, tt := range cases {
