@@ -71,7 +71,7 @@ type account struct {
 
 var (
 	keyForm     = regexp.MustCompile(`^(sk|rk)_(test|live)_[0-9A-Za-z]{8,}$`)
-	secretForm  = regexp.MustCompile(`^whsec_[0-9A-Za-z]{8,}$`)
+	secretForm  = regexp.MustCompile(`^whsec_[0-9A-Za-z+/=_-]+$`)
 	versionForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[.;=_0-9a-z]*$`)
 )
 
@@ -92,7 +92,7 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 		add("secretKey", "must begin with sk_ or rk_, then test_ or live_; a publishable key (pk_) is another")
 	case live && form[2] != "live":
 		add("secretKey", "is of test mode, but the environment is production")
-	case !live && form[2] != "test" && slices.Contains([]string{"", string(gateway.Sandbox)}, a.Settings["environment"]):
+	case a.Environment() == gateway.Sandbox && form[2] != "test":
 		add("secretKey", "is of live mode, but the environment is sandbox")
 	}
 	secrets := strings.FieldsFunc(a.Settings["webhookSecret"], func(r rune) bool { return r == ',' || r == ' ' })
