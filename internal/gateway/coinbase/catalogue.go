@@ -49,7 +49,7 @@ type catalogue struct {
 
 type side struct {
 	assets    map[string]listed
-	fiats     map[string]fiat
+	fiats     map[string]gateway.Fiat
 	countries map[string][]string // with the ids of their payment methods; nil: not known
 	listing   gateway.Catalogue
 }
@@ -57,12 +57,6 @@ type side struct {
 type listed struct {
 	symbol   string
 	networks map[string]string // ours to theirs
-}
-
-type fiat struct {
-	currency money.Currency
-	min, max money.Amount
-	methods  []string // ids
 }
 
 // newCatalogue reads what Load stored. What is missing there, or can't be read, is taken from the built-in lists.
@@ -83,7 +77,7 @@ func newCatalogue(stored []byte, limits gateway.Limits) catalogue {
 // newSide keeps what both Coinbase and our catalogue of assets have. So a wrapped token under the name of the original, such as
 // BTC on base, is left out.
 func newSide(kind checkout.OrderType, p publishedSide, limits gateway.Limits) side {
-	s := side{assets: map[string]listed{}, fiats: map[string]fiat{}}
+	s := side{assets: map[string]listed{}, fiats: map[string]gateway.Fiat{}}
 	for _, a := range p.Assets {
 		code := a.Symbol
 		if ours, other := assetNames[code]; other {
@@ -105,7 +99,7 @@ func newSide(kind checkout.OrderType, p publishedSide, limits gateway.Limits) si
 	for _, f := range p.Fiats {
 		currency, known := money.LookupCurrency(f.Code)
 		if known && (kind == checkout.Buy || slices.Contains(sellFiats, currency.Code)) {
-			s.fiats[currency.Code] = newFiat(currency, f.Limits, limits)
+			s.fiats[currency.Code] = newFiat(currency.Code, f.Limits, limits)
 		}
 	}
 	for country, names := range p.Countries {
@@ -121,8 +115,8 @@ func newSide(kind checkout.OrderType, p publishedSide, limits gateway.Limits) si
 func (s side) sound() bool { return len(s.assets) > 0 && len(s.fiats) > 0 }
 
 // newFiat takes the widest of the limits of all methods, and narrows it to the operator's.
-func newFiat(currency money.Currency, list []publishedLimit, limits gateway.Limits) fiat {
-	f := fiat{currency: currency}
+func newFiat(currency string, list []publishedLimit, limits gateway.Limits) gateway.Fiat {
+	f := gateway.Fiat{Currency: currency}
 	var names []string
 	boundless := false
 	for _, l := range list {
@@ -133,25 +127,25 @@ func newFiat(currency money.Currency, list []publishedLimit, limits gateway.Limi
 			boundless = true
 			continue
 		}
-		if !f.min.IsSet() || least.Cmp(f.min) < 0 {
-			f.min = least
+		if !f.Min.IsSet() || least.Cmp(f.Min) < 0 {
+			f.Min = least
 		}
-		if most.Cmp(f.max) > 0 {
-			f.max = most
+		if most.Cmp(f.Max) > 0 {
+			f.Max = most
 		}
 	}
 	if boundless {
-		f.min, f.max = money.Amount{}, money.Amount{}
+		f.Min, f.Max = money.Amount{}, money.Amount{}
 	}
-	if limits.Currency == "" || limits.Currency == currency.Code {
-		if limits.Min.Cmp(f.min) > 0 {
-			f.min = limits.Min
+	if limits.Currency == "" || limits.Currency == currency {
+		if limits.Min.Cmp(f.Min) > 0 {
+			f.Min = limits.Min
 		}
-		if limits.Max.IsSet() && (!f.max.IsSet() || limits.Max.Cmp(f.max) < 0) {
-			f.max = limits.Max
+		if limits.Max.IsSet() && (!f.Max.IsSet() || limits.Max.Cmp(f.Max) < 0) {
+			f.Max = limits.Max
 		}
 	}
-	f.methods = methodIDs(names)
+	f.Methods = methodIDs(names)
 	return f
 }
 
@@ -164,26 +158,6 @@ func methodIDs(theirs []string) []string {
 		}
 	}
 	return ids
-}
-
-// refuses says why the amount is none of this currency's; empty: it is.
-func (f fiat) refuses(o *checkout.Order) string {
-	if err := f.currency.Check(o.FiatAmount); err != nil {
-		return err.Error()
-	}
-	low := !o.FiatAmount.IsSet() || o.FiatAmount.Cmp(f.min) < 0
-	if !low && (!f.max.IsSet() || o.FiatAmount.Cmp(f.max) <= 0) {
-		return ""
-	}
-	switch {
-	case f.min.IsSet() && f.max.IsSet():
-		return "must be from " + f.min.String() + " to " + f.max.String() + " " + f.currency.Code
-	case f.min.IsSet():
-		return "must be at least " + f.min.String() + " " + f.currency.Code
-	case f.max.IsSet():
-		return "must be greater than 0 and at most " + f.max.String() + " " + f.currency.Code
-	}
-	return "must be greater than 0"
 }
 
 func (c *catalogue) side(kind checkout.OrderType) *side {
@@ -213,8 +187,6 @@ func (c *catalogue) names(o *checkout.Order) (symbol, network string, err error)
 	return l.symbol, l.networks[o.Network], nil
 }
 
-func (s *side) fiatCodes() []string { return slices.Sorted(maps.Keys(s.fiats)) }
-
 // networkIDs are the networks in the order of our catalogue, the asset's default first.
 func (l listed) networkIDs(code string) []string {
 	coin, _ := asset.LookupAsset(code)
@@ -229,9 +201,8 @@ func (l listed) networkIDs(code string) []string {
 
 func (s *side) list() gateway.Catalogue {
 	var c gateway.Catalogue
-	for _, code := range s.fiatCodes() {
-		f := s.fiats[code]
-		c.Fiats = append(c.Fiats, gateway.Fiat{Currency: code, Min: f.min, Max: f.max, Methods: f.methods})
+	for _, code := range slices.Sorted(maps.Keys(s.fiats)) {
+		c.Fiats = append(c.Fiats, s.fiats[code])
 	}
 	for _, coin := range asset.Assets() {
 		l, served := s.assets[coin.Code]

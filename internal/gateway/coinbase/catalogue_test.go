@@ -55,8 +55,8 @@ func TestLoad(t *testing.T) {
 	card, ach := gateway.PaymentMethod{ID: "debit-credit-card", Name: "Credit or debit card"}, gateway.PaymentMethod{ID: "ach", Name: "US bank transfer (ACH)"}
 	buy := gateway.Catalogue{
 		Fiats: []gateway.Fiat{eur, usd}, Methods: []gateway.PaymentMethod{card, ach},
-		// BTC on base and ETH on polygon are wrapped; what we don't know is left out.
-		Assets: []gateway.Asset{on("BTC", "bitcoin"), on("ETH", "ethereum", "base"), on("XRP", "xrp"), on("AVAX", "avalanche"), on("CELO", "celo")},
+		// BTC on base and ETH on polygon are wrapped, USDC on polygon is another; what we don't know is left out.
+		Assets: []gateway.Asset{on("BTC", "bitcoin"), on("ETH", "ethereum", "base"), on("USDC", "base"), on("XRP", "xrp"), on("AVAX", "avalanche"), on("CELO", "celo")},
 	}
 	list := g.(gateway.Lister).List
 	if diff := cmp.Diff(buy, list(checkout.Buy, ""), digits); diff != "" {

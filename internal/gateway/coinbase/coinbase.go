@@ -126,53 +126,13 @@ func (a *account) Describe() gateway.Description {
 	return d
 }
 
-// Check tells whether Coinbase serves the order, as far as its lists and the operator's limits say. Where several members
-// fail, the error has the code of the first and lists them all.
+// Check tells whether Coinbase serves the order, as far as its lists and the operator's limits say.
 func (a *account) Check(o *checkout.Order) error {
-	var r refusal
 	if o.Type == checkout.Sell && a.sandbox {
-		r.add(checkout.CodeInvalidGateway, "gateway", "sells only in the sandbox, which has no offramp")
+		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "sells only in the sandbox, which has no offramp")
 	}
-	side := a.serves.side(o.Type)
-	if _, served := side.assets[o.CryptoCurrency]; !served {
-		r.add(checkout.CodeInvalidCurrency, "cryptoCurrency", "is not an asset that Coinbase serves: "+o.CryptoCurrency)
-	}
-	fiat, servesFiat := side.fiats[o.FiatCurrency]
-	if !servesFiat {
-		r.add(checkout.CodeInvalidCurrency, "fiatCurrency", "must be one of "+strings.Join(side.fiatCodes(), ", "))
-	}
-	if listed, served := side.assets[o.CryptoCurrency]; served && listed.networks[o.Network] == "" {
-		r.add(checkout.CodeInvalidNetwork, "network", "must be a network of "+o.CryptoCurrency+" at Coinbase: "+strings.Join(listed.networkIDs(o.CryptoCurrency), ", "))
-	}
-	if servesFiat {
-		if message := fiat.refuses(o); message != "" {
-			r.add(checkout.CodeInvalidAmount, "fiatAmount", message)
-		}
-	}
-	if o.Country != "" && !a.serves.country(o.Type, o.Country) {
-		r.add(checkout.CodeInvalidGateway, "gateway", "does not serve payers in "+o.Country)
-	}
-	return r.err()
-}
-
-// refusal collects why an order is not served.
-type refusal struct{ failure *checkout.Error }
-
-func (r *refusal) add(code checkout.Code, field, message string) {
-	f := checkout.FailField(code, field, message)
-	if r.failure == nil {
-		r.failure = f
-		return
-	}
-	r.failure.Message += " " + f.Message
-	r.failure.Fields = append(r.failure.Fields, f.Fields...)
-}
-
-func (r *refusal) err() error {
-	if r.failure == nil {
-		return nil // not failure itself, which would be an error that isn't nil
-	}
-	return r.failure
+	listed := a.List(o.Type, o.Country)
+	return listed.Check(o, "Coinbase", a.limits)
 }
 
 // CreateCheckout asks nobody: the URL is made when the payer comes. What could not be made then is refused here.

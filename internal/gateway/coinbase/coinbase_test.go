@@ -260,7 +260,7 @@ const configAnswer = `{"countries":[{"id":"US","subdivisions":["CA","NY"],"payme
 const optionsAnswer = `{%q:[{"id":"USD","limits":[{"id":"CARD","min":"2","max":"7500"},{"id":"ACH_BANK_ACCOUNT","min":"1","max":"25000"}]},
 	{"id":"EUR","limits":[{"id":"CARD","min":"2","max":"7500"}]},{"id":"XAU","limits":[]}],
 	%q:[{"symbol":"BTC","networks":[{"name":"bitcoin"},{"name":"base"}]},{"symbol":"ETH","networks":[{"name":"ethereum-mainnet"},{"name":"base"},{"name":"polygon"}]},
-	{"symbol":"AVAX","networks":[{"name":"avacchain"}]},{"symbol":"XRP","networks":[{"name":"ripple"}]},{"symbol":"CGLD","networks":[{"name":"celo"}]},{"symbol":"ZZZ","networks":[{"name":"zzz"}]}]}`
+	{"symbol":"USDC","networks":[{"name":"polygon","contract_address":"0x2791Bca1f2de4661ED88A30C99A7a9449Aa84174"},{"name":"base","contract_address":"0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"}]},{"symbol":"AVAX","networks":[{"name":"avacchain"}]},{"symbol":"XRP","networks":[{"name":"ripple"}]},{"symbol":"CGLD","networks":[{"name":"celo"}]},{"symbol":"ZZZ","networks":[{"name":"zzz"}]}]}`
 
 func refuse(name string, code checkout.Code, change func(o *checkout.Order), fields ...string) gatewaytest.Refusal {
 	return gatewaytest.Refusal{Name: name, Change: change, Code: code, Fields: fields}
@@ -272,7 +272,6 @@ var refusals = []gatewaytest.Refusal{
 	refuse("network", checkout.CodeInvalidNetwork, func(o *checkout.Order) { o.Network = "polygon" }, "network"),
 	refuse("wrapped under the original's name", checkout.CodeInvalidNetwork, func(o *checkout.Order) { o.CryptoCurrency = "BTC" }, "network"),
 	refuse("none", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
-	refuse("half a cent", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("100.005") }, "fiatAmount"),
 	refuse("Japan", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "JP" }, "gateway"),
 	refuse("several", checkout.CodeInvalidCurrency, func(o *checkout.Order) { o.FiatCurrency, o.Network = "JPY", "tron" }, "fiatCurrency", "network"),
 	refuse("sell for what the page takes no amount in", checkout.CodeInvalidCurrency, func(o *checkout.Order) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
 )
 
 // The Options API answers for one country at a time. These are asked where the operator names none, or too many.
@@ -77,7 +78,8 @@ type limitAnswer struct {
 type assetAnswer struct {
 	Symbol   string `json:"symbol"`
 	Networks []struct {
-		Name string `json:"name"`
+		Name     string `json:"name"`
+		Contract string `json:"contract_address"`
 	} `json:"networks"`
 }
 
@@ -135,14 +137,7 @@ func (a *account) loadSide(ctx context.Context, at time.Time, kind string) (publ
 			return publishedSide{}, err
 		}
 		mergeFiats(fiats, append(options.Payment, options.Cashout...))
-		for _, one := range append(options.Purchase, options.Sell...) {
-			for _, n := range one.Networks {
-				if assets[one.Symbol] == nil {
-					assets[one.Symbol] = map[string]bool{}
-				}
-				assets[one.Symbol][n.Name] = true
-			}
-		}
+		mergeAssets(assets, append(options.Purchase, options.Sell...))
 	}
 	for code, limits := range fiats {
 		s.Fiats = append(s.Fiats, publishedFiat{code, slices.Collect(maps.Values(limits))})
@@ -185,6 +180,21 @@ func (a *account) subdivision(country string) string {
 		return a.Settings["subdivision"]
 	}
 	return defaultSubdivision
+}
+
+// mergeAssets leaves out tokens that only have the ticker of another.
+func mergeAssets(into map[string]map[string]bool, list []assetAnswer) {
+	for _, one := range list {
+		for _, n := range one.Networks {
+			if gateway.OtherToken(one.Symbol, networkOf(n.Name), n.Contract) {
+				continue
+			}
+			if into[one.Symbol] == nil {
+				into[one.Symbol] = map[string]bool{}
+			}
+			into[one.Symbol][n.Name] = true
+		}
+	}
 }
 
 // mergeFiats keeps the widest limits that any country has.

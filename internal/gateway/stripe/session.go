@@ -156,26 +156,26 @@ func unknownParameter(err error) string {
 
 // refusals are Stripe's codes and what they mean for the payer.
 var refusals = map[string]*checkout.Error{
-	"crypto_onramp_unsupported_country":    nowhere,
-	"crypto_onramp_unsupportable_customer": nowhere,
-	"crypto_onramp_unsupported_region":     nowhere,
+	"crypto_onramp_unsupported_country":    errNowhere,
+	"crypto_onramp_unsupportable_customer": errNowhere,
+	"crypto_onramp_unsupported_region":     errNowhere,
 
-	"crypto_onramp_invalid_source_destination_pair":                   noPair,
-	"crypto_onramp_invalid_destination_currency_and_network_pair":     noPair,
-	"crypto_onramp_invalid_destination_currencies_and_networks":       noPair,
-	"crypto_onramp_quote_invalid_destination_currencies_and_networks": noPair,
-	"crypto_onramp_incomplete_destination_currency_and_network_pair":  noPair,
-	"crypto_onramp_wallet_addresses_not_all_networks_supported":       noPair,
+	"crypto_onramp_invalid_source_destination_pair":                   errPair,
+	"crypto_onramp_invalid_destination_currency_and_network_pair":     errPair,
+	"crypto_onramp_invalid_destination_currencies_and_networks":       errPair,
+	"crypto_onramp_quote_invalid_destination_currencies_and_networks": errPair,
+	"crypto_onramp_incomplete_destination_currency_and_network_pair":  errPair,
+	"crypto_onramp_wallet_addresses_not_all_networks_supported":       errPair,
 
-	"crypto_onramp_invalid_source_amount":      noAmount,
-	"crypto_onramp_invalid_destination_amount": noAmount,
+	"crypto_onramp_invalid_source_amount":      errLimits,
+	"crypto_onramp_invalid_destination_amount": errLimits,
 	"crypto_onramp_wallet_address_invalid":     checkout.FailField(checkout.CodeValidation, "walletAddress", "is not one that Stripe takes for this network"),
 }
 
 var (
-	nowhere  = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "does not serve the payer there")
-	noPair   = checkout.FailField(checkout.CodeInvalidNetwork, "network", "is not one on which Stripe serves this asset for this currency there")
-	noAmount = checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", "is outside what Stripe takes")
+	errNowhere = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "does not serve the payer there")
+	errPair    = checkout.FailField(checkout.CodeInvalidNetwork, "network", "is not one on which Stripe serves this asset for this currency there")
+	errLimits  = checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", "is outside what Stripe takes")
 )
 
 // refused makes of a refusal what the payer may be told; another error stays what it is.
@@ -186,7 +186,7 @@ func refused(err error) error {
 	}
 	told, known := refusals[f.Error.Code]
 	if !known && f.Error.Param == "source_amount" {
-		told, known = noAmount, true
+		told, known = errLimits, true
 	}
 	if !known {
 		return err

@@ -121,66 +121,13 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 // Describe tells what Stripe is.
 func (a *account) Describe() gateway.Description { return describe() }
 
-// Check tells whether Stripe serves the order, as far as its lists and the operator's limits say. Where several members fail,
-// the error has the code of the first and lists them all.
+// Check tells whether Stripe serves the order, as far as its lists and the operator's limits say.
 func (a *account) Check(o *checkout.Order) error {
-	var failure *checkout.Error
-	fail := func(code checkout.Code, field, message string) {
-		f := checkout.FailField(code, field, message)
-		if failure == nil {
-			failure = f
-			return
-		}
-		failure.Message += " " + f.Message
-		failure.Fields = append(failure.Fields, f.Fields...)
-	}
 	if o.Type == checkout.Sell {
-		fail(checkout.CodeInvalidGateway, "gateway", "only sells: Stripe has no offramp")
+		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "only sells: Stripe has no offramp")
 	}
-	there, networks := regionOf(o.Country), []string(nil)
-	for _, p := range a.pairs {
-		if p.asset == o.CryptoCurrency && !(there == regionEU && p.notInEU()) {
-			networks = append(networks, p.network)
-		}
-	}
-	if len(networks) == 0 {
-		fail(checkout.CodeInvalidCurrency, "cryptoCurrency", "is not an asset that Stripe serves there: "+o.CryptoCurrency)
-	}
-	if !slices.Contains(fiats, o.FiatCurrency) {
-		fail(checkout.CodeInvalidCurrency, "fiatCurrency", "must be one of "+strings.Join(fiats, ", "))
-	}
-	if len(networks) > 0 && !slices.Contains(networks, o.Network) {
-		fail(checkout.CodeInvalidNetwork, "network", "must be a network on which Stripe serves "+o.CryptoCurrency+" there: "+strings.Join(networks, ", "))
-	}
-	if message := a.refusesAmount(o); message != "" {
-		fail(checkout.CodeInvalidAmount, "fiatAmount", message)
-	}
-	if there == regionElsewhere || o.Country != "" && a.limits.Countries != nil && !slices.Contains(a.limits.Countries, o.Country) {
-		fail(checkout.CodeInvalidGateway, "gateway", "does not serve payers in "+o.Country)
-	}
-	if failure == nil {
-		return nil // not failure itself, which would be an error that isn't nil
-	}
-	return failure
-}
-
-// refusesAmount says what is wrong with the amount; empty: nothing. Stripe tells no limits of its own.
-func (a *account) refusesAmount(o *checkout.Order) string {
-	if currency, known := money.LookupCurrency(o.FiatCurrency); known {
-		if err := currency.Check(o.FiatAmount); err != nil {
-			return err.Error()
-		}
-	}
-	least, most := a.limitsIn(o.FiatCurrency)
-	switch {
-	case !o.FiatAmount.IsSet():
-		return "must be greater than 0"
-	case o.FiatAmount.Cmp(least) < 0:
-		return "must be at least " + least.String() + " " + o.FiatCurrency
-	case most.IsSet() && o.FiatAmount.Cmp(most) > 0:
-		return "must be at most " + most.String() + " " + o.FiatCurrency
-	}
-	return ""
+	listed := a.List(o.Type, o.Country)
+	return listed.Check(o, "Stripe", a.limits)
 }
 
 // limitsIn are the operator's limits in the currency.

@@ -176,7 +176,6 @@ var refusals = []gatewaytest.Refusal{
 	refuse("fiat", checkout.CodeInvalidCurrency, func(o *checkout.Order) { o.FiatCurrency = "GBP" }, "fiatCurrency"),
 	refuse("network", checkout.CodeInvalidNetwork, func(o *checkout.Order) { o.Network = "arbitrum" }, "network"),
 	refuse("none", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
-	refuse("half a cent", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("100.005") }, "fiatAmount"),
 	refuse("Britain", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "GB" }, "gateway"),
 	refuse("base in the EU", checkout.CodeInvalidNetwork, func(o *checkout.Order) { o.Country, o.Network = "DE", "base" }, "network"),
 	refuse("AVAX in the EU", checkout.CodeInvalidCurrency, func(o *checkout.Order) {
