@@ -44,7 +44,8 @@ func TestLoad(t *testing.T) {
 	}
 	digits := cmp.Comparer(func(a, b money.Amount) bool { return a.String() == b.String() })
 	usd := gateway.Fiat{Currency: "USD", Min: amount("1"), Max: amount("25000"), Methods: []string{"debit-credit-card", "ach"}}
-	eur := gateway.Fiat{Currency: "EUR", Min: amount("2"), Max: amount("7500"), Methods: []string{"debit-credit-card"}}
+	eur := gateway.Fiat{Currency: "EUR", Min: amount("1.5"), Max: amount("10000"), Methods: []string{"debit-credit-card"}} // as in Germany
+	chf := gateway.Fiat{Currency: "CHF", Methods: []string{"debit-credit-card"}}                                           // without limits
 	on := func(code string, networks ...string) gateway.Asset {
 		a := gateway.Asset{Code: code}
 		for _, n := range networks {
@@ -54,7 +55,7 @@ func TestLoad(t *testing.T) {
 	}
 	card, ach := gateway.PaymentMethod{ID: "debit-credit-card", Name: "Credit or debit card"}, gateway.PaymentMethod{ID: "ach", Name: "US bank transfer (ACH)"}
 	buy := gateway.Catalogue{
-		Fiats: []gateway.Fiat{eur, usd}, Methods: []gateway.PaymentMethod{card, ach},
+		Fiats: []gateway.Fiat{chf, eur, usd}, Methods: []gateway.PaymentMethod{card, ach},
 		// BTC on base and ETH on polygon are wrapped, USDC on polygon is another; what we don't know is left out.
 		Assets: []gateway.Asset{on("BTC", "bitcoin"), on("ETH", "ethereum", "base"), on("USDC", "base"), on("XRP", "xrp"), on("AVAX", "avalanche"), on("CELO", "celo")},
 	}
@@ -63,12 +64,13 @@ func TestLoad(t *testing.T) {
 		t.Errorf("to buy (-want +got):\n%s", diff)
 	}
 	sell := buy
+	sell.Fiats = buy.Fiats[1:]                                                                                       // in francs the page takes no amount
 	sell.Assets = slices.DeleteFunc(slices.Clone(buy.Assets), func(a gateway.Asset) bool { return a.Code == "XRP" }) // may need a memo
 	if diff := cmp.Diff(sell, list(checkout.Sell, ""), digits); diff != "" {
 		t.Errorf("to sell (-want +got):\n%s", diff)
 	}
 	germany := list(checkout.Buy, "DE")
-	if len(germany.Methods) != 1 || !slices.Equal(germany.Fiats[1].Methods, []string{"debit-credit-card"}) || !slices.Equal(list(checkout.Buy, "").Fiats[1].Methods, usd.Methods) {
+	if len(germany.Methods) != 1 || !slices.Equal(germany.Fiats[2].Methods, []string{"debit-credit-card"}) || !slices.Equal(list(checkout.Buy, "").Fiats[2].Methods, usd.Methods) {
 		t.Errorf("to buy in Germany: %+v", germany)
 	}
 	if france := list(checkout.Buy, "FR"); len(france.Assets)+len(france.Fiats) > 0 {
@@ -163,6 +165,19 @@ func TestLimits(t *testing.T) {
 	loaded(t, server, settings("countries", "FR US", "subdivision", "NY"))
 	if !slices.Contains(server.paths, "/onramp/v1/sell/options?country=US&subdivision=NY") || len(server.paths) != 4 {
 		t.Errorf("asked %v", server.paths)
+	}
+}
+
+// TestManyCountries bounds the questions of one Load.
+func TestManyCountries(t *testing.T) {
+	t.Parallel()
+	server := newCDP(t)
+	many := strings.Fields("AT BE DE ES FI FR IE IT NL PT")
+	config := `{"countries":[{"id":"` + strings.Join(many, `"},{"id":"`) + `"}]}`
+	server.answer = map[string]string{"GET /onramp/v1/buy/config": config, "GET /onramp/v1/sell/config": config}
+	loaded(t, server, settings("countries", strings.Join(many, ",")))
+	if len(server.paths) != 18 {
+		t.Errorf("%d questions were asked: %v", len(server.paths), server.paths)
 	}
 }
 

@@ -69,11 +69,8 @@ func (s sum) amount() (money.Amount, error) {
 		return money.Amount{}, nil
 	}
 	d, err := exact(s.value)
-	switch {
-	case err != nil:
+	if err != nil {
 		return money.Amount{}, err
-	case d.Sign() < 0:
-		return money.Amount{}, errSum
 	}
 	if d.Exponent() < -money.MaxFractionDigits {
 		d = d.Truncate(money.MaxFractionDigits)

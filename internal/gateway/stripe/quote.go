@@ -129,8 +129,8 @@ func (a *account) Load(ctx context.Context) ([]byte, error) {
 			code := strings.ToUpper(one.Currency)
 			coin, known := asset.LookupAsset(code)
 			on, lives := coin.OnNetwork(networkOf(network))
-			if entry := [2]string{code, on.Network}; known && lives && !slices.Contains(s.Pairs, entry) {
-				s.Pairs = append(s.Pairs, entry)
+			if known && lives {
+				s.Pairs = append(s.Pairs, [2]string{code, on.Network})
 			}
 		}
 	}
