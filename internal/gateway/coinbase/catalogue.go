@@ -236,14 +236,20 @@ func (a *account) List(kind checkout.OrderType, country string) gateway.Catalogu
 		return gateway.Catalogue{}
 	}
 	there, known := s.countries[country]
-	if !known {
+	switch {
+	case !known:
 		return s.listing
+	case len(there) == 0: // such as where payers can send crypto that they have, and buy none
+		return gateway.Catalogue{}
 	}
 	c := gateway.Catalogue{Assets: s.listing.Assets}
 	absent := func(id string) bool { return !slices.Contains(there, id) }
 	for _, f := range s.listing.Fiats {
-		f.Methods = slices.DeleteFunc(slices.Clone(f.Methods), absent)
-		c.Fiats = append(c.Fiats, f)
+		left := slices.DeleteFunc(slices.Clone(f.Methods), absent)
+		if len(left) > 0 || len(f.Methods) == 0 {
+			f.Methods = left
+			c.Fiats = append(c.Fiats, f)
+		}
 	}
 	c.Methods = slices.DeleteFunc(slices.Clone(s.listing.Methods), func(m gateway.PaymentMethod) bool { return absent(m.ID) })
 	return c

@@ -45,7 +45,8 @@ func TestLoad(t *testing.T) {
 	digits := cmp.Comparer(func(a, b money.Amount) bool { return a.String() == b.String() })
 	usd := gateway.Fiat{Currency: "USD", Min: amount("1"), Max: amount("25000"), Methods: []string{"debit-credit-card", "ach"}}
 	eur := gateway.Fiat{Currency: "EUR", Min: amount("1.5"), Max: amount("10000"), Methods: []string{"debit-credit-card"}} // as in Germany
-	chf := gateway.Fiat{Currency: "CHF", Methods: []string{"debit-credit-card"}}                                           // without limits
+	chf := gateway.Fiat{Currency: "CHF", Methods: []string{"debit-credit-card", "ach"}}                                    // cards without limits
+	cad := gateway.Fiat{Currency: "CAD", Min: amount("1"), Max: amount("5"), Methods: []string{"ach"}}
 	on := func(code string, networks ...string) gateway.Asset {
 		a := gateway.Asset{Code: code}
 		for _, n := range networks {
@@ -55,7 +56,7 @@ func TestLoad(t *testing.T) {
 	}
 	card, ach := gateway.PaymentMethod{ID: "debit-credit-card", Name: "Credit or debit card"}, gateway.PaymentMethod{ID: "ach", Name: "US bank transfer (ACH)"}
 	buy := gateway.Catalogue{
-		Fiats: []gateway.Fiat{chf, eur, usd}, Methods: []gateway.PaymentMethod{card, ach},
+		Fiats: []gateway.Fiat{cad, chf, eur, usd}, Methods: []gateway.PaymentMethod{card, ach},
 		// BTC on base and ETH on polygon are wrapped, USDC on polygon is another; what we don't know is left out.
 		Assets: []gateway.Asset{on("BTC", "bitcoin"), on("ETH", "ethereum", "base"), on("USDC", "base"), on("XRP", "xrp"), on("AVAX", "avalanche"), on("CELO", "celo")},
 	}
@@ -64,14 +65,17 @@ func TestLoad(t *testing.T) {
 		t.Errorf("to buy (-want +got):\n%s", diff)
 	}
 	sell := buy
-	sell.Fiats = buy.Fiats[1:]                                                                                       // in francs the page takes no amount
+	sell.Fiats = []gateway.Fiat{cad, eur, usd}                                                                       // in francs the page takes no amount
 	sell.Assets = slices.DeleteFunc(slices.Clone(buy.Assets), func(a gateway.Asset) bool { return a.Code == "XRP" }) // may need a memo
 	if diff := cmp.Diff(sell, list(checkout.Sell, ""), digits); diff != "" {
 		t.Errorf("to sell (-want +got):\n%s", diff)
 	}
 	germany := list(checkout.Buy, "DE")
-	if len(germany.Methods) != 1 || !slices.Equal(germany.Fiats[2].Methods, []string{"debit-credit-card"}) || !slices.Equal(list(checkout.Buy, "").Fiats[2].Methods, usd.Methods) {
-		t.Errorf("to buy in Germany: %+v", germany)
+	if len(germany.Methods) != 1 || len(germany.Fiats) != 3 || !slices.Equal(germany.Fiats[2].Methods, []string{"debit-credit-card"}) || !slices.Equal(list(checkout.Buy, "").Fiats[3].Methods, usd.Methods) {
+		t.Errorf("to buy in Germany, where there is no ACH: %+v", germany)
+	}
+	if singapore := list(checkout.Buy, "SG"); len(singapore.Assets) > 0 {
+		t.Errorf("in Singapore nothing is bought: %+v", singapore)
 	}
 	if france := list(checkout.Buy, "FR"); len(france.Assets)+len(france.Fiats) > 0 {
 		t.Errorf("France is not in the list, but has %+v", france)

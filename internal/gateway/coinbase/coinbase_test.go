@@ -264,10 +264,11 @@ const buyAnswer = `{"payment_total":{"value":"100","currency":"USD"},"payment_su
 	"network_fee":{"value":"1.04","currency":"USD"},"quote_id":"52e59e24-54f4-4480-b529-7a4ba6e9d022"}`
 
 const configAnswer = `{"countries":[{"id":"US","subdivisions":["CA","NY"],"payment_methods":[{"id":"CARD"},{"id":"ACH_BANK_ACCOUNT"},{"id":"CRYPTO_WALLET"}]},
-	{"id":"DE","subdivisions":[],"payment_methods":[{"id":"CARD"}]},{"id":"??","payment_methods":["CARD"]}]}`
+	{"id":"DE","subdivisions":[],"payment_methods":[{"id":"CARD"}]},{"id":"??","payment_methods":["CARD"]},
+	{"id":"SG","payment_methods":[{"id":"CRYPTO_WALLET"}]}]}`
 
 const optionsAnswer = `{%q:[{"id":"USD","limits":[{"id":"CARD","min":"2","max":"7500"},{"id":"ACH_BANK_ACCOUNT","min":"1","max":"25000"}]},
-	{"id":"EUR","limits":[{"id":"CARD","min":"2","max":"7500"}]},{"id":"CHF","limits":[{"id":"CARD"}]},{"id":"XAU","limits":[]}],
+	{"id":"EUR","limits":[{"id":"CARD","min":"2","max":"7500"}]},{"id":"CHF","limits":[{"id":"CARD"},{"id":"ACH_BANK_ACCOUNT","min":"1","max":"2"}]},{"id":"CAD","limits":[{"id":"ACH_BANK_ACCOUNT","min":"1","max":"5"}]},{"id":"XAU","limits":[]}],
 	%q:[{"symbol":"BTC","networks":[{"name":"bitcoin"},{"name":"base"}]},{"symbol":"ETH","networks":[{"name":"ethereum-mainnet"},{"name":"base"},{"name":"polygon"}]},
 	{"symbol":"USDC","networks":[{"name":"polygon","contract_address":"0x2791Bca1f2de4661ED88A30C99A7a9449Aa84174"},{"name":"base","contract_address":"0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"}]},{"symbol":"AVAX","networks":[{"name":"avacchain"}]},{"symbol":"XRP","networks":[{"name":"ripple"}]},{"symbol":"CGLD","networks":[{"name":"celo"}]},{"symbol":"ZZZ","networks":[{"name":"zzz"}]}]}`
 

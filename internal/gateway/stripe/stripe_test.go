@@ -241,6 +241,10 @@ func quotes() []gatewaytest.Quote {
 		FiatAmount: amount("104.04"), CryptoAmount: amount("99.500000"), Rate: amount("1.005025125628"), PaymentMethod: "ach", Serves: time.Minute,
 		Fees: []gateway.Fee{{Type: gateway.FeeGateway, Amount: amount("4.04")}},
 	}
+	onEthereum := gateway.Quote{
+		FiatAmount: amount("118.56"), CryptoAmount: amount("100.000000"), Rate: amount("1"), PaymentMethod: "debit-credit-card", Serves: time.Minute,
+		Fees: []gateway.Fee{{Type: gateway.FeeGateway, Amount: amount("12.76")}, {Type: gateway.FeeNetwork, Amount: amount("5.80")}},
+	}
 	older := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/v1/crypto/onramp/quotes" {
 			http.NotFound(w, r)
@@ -257,6 +261,7 @@ func quotes() []gatewaytest.Quote {
 		{Name: "USDC on base by bank", Want: usdc, Change: func(r *gateway.QuoteRequest) {
 			r.Order.CryptoCurrency, r.Order.Network, r.PaymentMethod = "USDC", "base", "ach"
 		}},
+		{Name: "USDC on ethereum", Want: onEthereum, Change: func(r *gateway.QuoteRequest) { r.Order.CryptoCurrency = "USDC" }},
 		{Name: "at the older path", Want: eth, Server: older, Sent: []gatewaytest.Call{ask("/v1/crypto/onramp_quotes"), ask("/v1/crypto/onramp/quotes")}},
 		{Name: "at no path", Failed: true, Server: http.NotFoundHandler()},
 		{Name: "of nothing", Failed: true, Change: func(r *gateway.QuoteRequest) { r.Order.CryptoCurrency, r.Order.Network = "SOL", "solana" }},
