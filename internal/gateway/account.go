@@ -24,6 +24,25 @@ type Provider interface {
 	Open(a Account) (Gateway, error)
 }
 
+// Static makes Providers of gateways that are the same for all projects and need no account.
+func Static(gateways ...Gateway) []Provider {
+	providers := make([]Provider, len(gateways))
+	for i, g := range gateways {
+		providers[i] = static{g}
+	}
+	return providers
+}
+
+type static struct{ gateway Gateway }
+
+func (s static) Describe() Description {
+	d := s.gateway.Describe()
+	d.NoAccount = true
+	return d
+}
+
+func (s static) Open(a Account) (Gateway, error) { return s.gateway, a.Settings.Check(s.Describe()) }
+
 // Account is a project's account at a gateway.
 type Account struct {
 	ProjectID checkout.ProjectID

@@ -76,6 +76,7 @@ type Description struct {
 	Widget          bool            // it has a widget of its own for pages
 	Recurring       bool            // it can repeat an order by itself
 	KYC             bool            // it asks the payer itself for whatever it must know
+	NoAccount       bool            // every project of its modes has it, unless an account of the project disables it
 	Settings        []Setting       // what an account needs to be told, beside Common; nil: nothing
 	PollEvery       time.Duration   // how often an open order may be asked about, where it is a Poller
 }

@@ -191,4 +191,3 @@ func TestGatewaysUpgrade(t *testing.T) {
 		t.Errorf("the session: %v\n%s", err, cmp.Diff(s, got, sameDigits))
 	}
 }
-
