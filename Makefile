@@ -13,7 +13,7 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build test test-ha race check static fmt fmt-check vet lint vuln tidy-check generate generate-check bench fuzz
+.PHONY: help build test test-ha race check static fmt fmt-check vet lint vuln tidy-check generate generate-check bench fuzz screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -64,3 +64,8 @@ bench: ## measure the server against a bare echo, and against pgbench on Postgre
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@GO="$(GO)" PKGS="$(PKGS)" FUZZTIME="$(FUZZTIME)" sh tools/fuzz.sh
+
+screenshots: ## picture every state of the hosted page into tmp/screenshots, light and dark, phone and desktop
+	rm -rf tmp/screenshots && mkdir -p tmp/screenshots
+	-$(GO) test $(FLAGS) -count=1 -timeout $(TIMEOUT) -artifacts -outputdir "$(CURDIR)/tmp/screenshots" -run 'Look|Language' ./internal/journey
+	@find tmp/screenshots/_artifacts -name '*.png' ! -name failed.png -exec mv {} tmp/screenshots/ \; && ls tmp/screenshots/*.png

@@ -44,6 +44,7 @@ var places = map[string]place{
 	"internal/money":               {floor: 0, pure: true},
 	"internal/asset":               {floor: 0, pure: true},
 	"internal/pgtest":              {floor: 0, test: true}, // knows nothing of ours, so that every package's tests can use it
+	"internal/browsertest":         {floor: 0, test: true}, // as pgtest
 	"internal/checkout":            {floor: 1, pure: true},
 	"internal/vault":               {floor: 1}, // keys and sealing; not pure, so that a secret may hide itself from log/slog
 	"internal/gateway":             {floor: 2, pure: true},
@@ -66,6 +67,7 @@ var places = map[string]place{
 	"internal/delivery":            {floor: 8, test: true},
 	"internal/durability":          {floor: 8, test: true},
 	"internal/failover":            {floor: 8, test: true},
+	"internal/journey":             {floor: 8, test: true},
 	"internal/bench":               {floor: 8, test: true},
 }
 

@@ -46,6 +46,10 @@ func (a *App) CheckAddress(ctx context.Context, call *checkout.Call, id checkout
 	if _, err := a.openPage(ctx, call, id, &in.CheckoutQuery); err != nil {
 		return nil, err
 	}
+	s, err := a.DB.Session(ctx, call.Project.ID, id)
+	if _, err = found("session", s, err); err != nil {
+		return nil, err
+	}
 	network, address, err := checkout.WalletQuestion(&in.Problems, in.Network, in.Address)
 	if err != nil {
 		return nil, err

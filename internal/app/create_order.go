@@ -125,7 +125,7 @@ func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := g.CreateCheckout(ask, gateway.Request{Order: o, Address: call.Address})
+	made, err := g.CreateCheckout(ask, gateway.Request{Order: o, Address: call.Address, Language: call.Language})
 	if err == nil {
 		err = checkMade(g, made)
 	}

@@ -76,6 +76,9 @@ func (a *App) openPage(ctx context.Context, call *checkout.Call, id checkout.Ses
 	if !full && !returned {
 		return false, checkout.FailField(checkout.CodeForbidden, "clientSecret", "is not that of this session")
 	}
+	if q.Problems.Has("query") { // it may have named a project
+		return false, q.Problems.Err()
+	}
 	if q.ProjectID == nil {
 		return full, a.searchProject(ctx, call, id)
 	}

@@ -38,14 +38,17 @@ func (a *App) OpenCheckout(ctx context.Context, call *checkout.Call, opaque stri
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := opener.OpenCheckout(ask, gateway.Request{Order: o, Address: call.Address})
+	made, err := opener.OpenCheckout(ask, gateway.Request{Order: o, Address: call.Address, Language: call.Language})
 	if err == nil && made.URL == "" {
 		err = errors.New("the gateway gave no URL")
 	}
 	if err != nil {
 		return "", o, hopFailed(o, err)
 	}
-	return made.URL, o, a.recordExternalID(ctx, o, checkout.Legible(made.ExternalOrderID))
+	if err := a.recordExternalID(ctx, o, checkout.Legible(made.ExternalOrderID)); err != nil {
+		return "", o, err
+	}
+	return made.URL, o, nil
 }
 
 func (a *App) hopOrder(ctx context.Context, opaque string) (*checkout.Order, error) {
@@ -80,7 +83,8 @@ func hopFailed(o *checkout.Order, cause error) error {
 	return checkout.Fail(checkout.CodeGatewayUnavailable, "The gateway "+o.Gateway+" did not make a checkout. Try again in a moment.").Because(cause)
 }
 
-// recordExternalID records the gateway's id of the order, which may be another with each URL.
+// recordExternalID records the gateway's id of the order, which may be another with each URL. An order that has been moved so
+// that it can't be paid any more stays as it is, with the error of payable.
 func (a *App) recordExternalID(ctx context.Context, o *checkout.Order, id string) error {
 	_, err := again(ctx, func() (none struct{}, err error) {
 		if id == "" || o.ExternalOrderID == id {
@@ -90,10 +94,13 @@ func (a *App) recordExternalID(ctx context.Context, o *checkout.Order, id string
 		err = a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.UpdateOrder(o, o.Status) })
 		if errors.Is(err, store.ErrConflict) {
 			there, e := a.DB.Order(ctx, o.ProjectID, o.ID)
+			if e == nil {
+				*o = *there
+				e = payable(o, a.now()) // money may have come by another URL, whose id must stay
+			}
 			if e != nil {
 				return none, e
 			}
-			*o = *there
 		}
 		return none, err
 	})

@@ -34,6 +34,7 @@ func (a *App) OrderCheckout(ctx context.Context, call *checkout.Call, id checkou
 			in.CreateOrder.Problems.Add("language", "must be a language tag, such as pt-BR")
 		}
 	}
+	call.Language = language
 	in.ClientSecret = &in.Credential
 	in.ReturnURL = a.returnPage(call.Project.ID, id, language, in.Embedded)
 	o, err := a.CreateOrder(ctx, call, id, &in.CreateOrder)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -34,11 +35,13 @@ var accentForm = regexp.MustCompile(`^#[0-9a-f]{6}$`)
 // CheckBrandName tells whether the name can stand on a page: nil, or what is wrong.
 func CheckBrandName(name string) error {
 	n := utf8.RuneCountInString(name)
-	if n == 0 || n > MaxBrandNameChars || !Storable(name) || strings.ContainsAny(name, "\r\n\t") || strings.TrimSpace(name) != name {
+	if n == 0 || n > MaxBrandNameChars || !Storable(name) || strings.ContainsFunc(name, breaksLine) || strings.TrimSpace(name) != name {
 		return brandError("must have 1 to 60 characters, on one line, without space around them")
 	}
 	return nil
 }
+
+func breaksLine(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
 
 // ParseAccent reads a colour such as #0B5C4A.
 func ParseAccent(text string) (string, error) {

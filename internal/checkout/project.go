@@ -101,6 +101,7 @@ type Call struct {
 	Began     time.Time  // when the call was first run: Now, unless it takes over from a node that died; ids are made of it
 	Address   netip.Addr // the client's address; invalid where unknown
 	Seed      Seed
+	Language  string // the payer's, a language tag; empty: unknown
 	RequestID string
 }
 

@@ -148,7 +148,7 @@ Create a session:
          "destinationCurrency": "ETH", "network": "ethereum",
          "destinationAddress": "0x742d35Cc6634C0532925a3b844Bc454e4438f44e"}'
 
-Then order from it, and pay at the URL in the answer: see the README. Stop with Ctrl-C.
+Open the checkoutUrl of the answer in a browser, and buy. Stop with Ctrl-C.
 
 `, version(), srv.url, keys.ProjectID, keys.SecretKey, keys.PublicKey, metrics, c.Data, srv.url, keys.SecretKey)
 	return err

@@ -60,7 +60,7 @@ type projectCommand struct {
 // projectSettings are what a project may be told of itself.
 type projectSettings struct {
 	DefaultGateway *string  `placeholder:"ID" help:"The gateway of orders that name none, or auto."`
-	AllowedOrigins []string `name:"allowed-origin" placeholder:"ORIGIN" help:"An origin whose pages may call the browser routes, such as https://shop.example.com; repeat for more; any if none is given. none: clears the list."`
+	AllowedOrigins []string `name:"allowed-origin" placeholder:"ORIGIN" help:"An origin whose pages may call the browser routes and show the hosted checkout in a frame, such as https://shop.example.com; repeat for more. Without any, all may call and none may frame. none: clears the list."`
 	StrictAddress  *bool    `negatable:"" help:"Refuse mixed-case EVM addresses whose checksum is wrong."`
 }
 

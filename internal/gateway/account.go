@@ -32,6 +32,9 @@ type Account struct {
 	NotifyURL string // where the gateway's notifications for the project arrive, absolute
 	Tokens    Tokens // nil where the gateway has no use for it
 	Catalogue []byte // what the gateway's Load gave last, on any node; nil: nothing yet
+
+	// Now is the clock, for a gateway that must say the time where no request tells it, as in Load and Probe.
+	Now func() time.Time
 }
 
 // Environment is which of a gateway's two worlds an account is in.

@@ -86,6 +86,8 @@ type Request struct {
 	Address netip.Addr // the payer's own address, canonical; invalid where unknown
 	Tag     string     // the memo or destination tag that belongs to the wallet address; empty: none
 	Now     time.Time
+
+	Language string // the payer's, a language tag such as pt-BR; empty: unknown
 }
 
 // Checkout is a hosted checkout.

@@ -169,8 +169,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, e *endpoint) {
 }
 
 func (s *Server) log(x *exchange, status int, took time.Duration) {
+	path := x.r.URL.Path
+	if strings.HasPrefix(path, "/c/") {
+		path = "/c/…" // the whole link opens an order's payment
+	}
 	attrs := []slog.Attr{
-		slog.String("op", x.op), slog.String("method", x.r.Method), slog.String("path", x.r.URL.Path), slog.Int("status", status),
+		slog.String("op", x.op), slog.String("method", x.r.Method), slog.String("path", path), slog.Int("status", status),
 		slog.Duration("took", took), slog.String("requestId", x.requestID),
 	}
 	if x.call.Project != nil {

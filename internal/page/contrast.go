@@ -8,10 +8,10 @@ import (
 // colour is an sRGB colour.
 type colour struct{ r, g, b uint8 }
 
-// parseColour reads "#rrggbb"; whoever stored it has checked it.
+// parseColour reads "#rrggbb".
 func parseColour(text string) (c colour, ok bool) {
 	n, err := fmt.Sscanf(text, "#%02x%02x%02x", &c.r, &c.g, &c.b)
-	return c, err == nil && n == 3
+	return c, err == nil && n == 3 && len(text) == 7
 }
 
 func (c colour) String() string { return fmt.Sprintf("#%02x%02x%02x", c.r, c.g, c.b) }
@@ -59,7 +59,7 @@ const textContrast = 4.5
 // The grounds of checkout.css that accents stand on, by theme: the one that is harder to read on.
 var (
 	white       = colour{0xff, 0xff, 0xff}
-	black       = colour{0x0b, 0x0d, 0x0f}
+	black       = colour{0, 0, 0} // any lighter, and there are colours on which neither it nor white can be read
 	lightGround = colour{0xf3, 0xf4, 0xf6}
 	darkGround  = colour{0x1e, 0x22, 0x26}
 )

@@ -36,7 +36,7 @@ func showMessage(w http.ResponseWriter, r *http.Request, m message) {
 	}
 	body := render(messagePage, data)
 	h := w.Header()
-	protect(h, "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+	protect(h, "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Language")
 	writeBody(w, r, m.status, "", body, compress(body))
@@ -51,10 +51,14 @@ func (p *Pages) hop(w http.ResponseWriter, r *http.Request, call *checkout.Call,
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		p.unknown(w, r)
 		return
-	case r.Method == http.MethodHead || ahead:
+	case r.Method == http.MethodHead:
 		w.WriteHeader(http.StatusNoContent)
 		return
+	case ahead:
+		w.WriteHeader(http.StatusServiceUnavailable) // a success, even an empty one, would be kept and shown at the click
+		return
 	}
+	call.Language = localeOf(r).code
 	target, o, err := p.backend.OpenCheckout(r.Context(), call, opaque)
 	if err == nil {
 		w.Header().Set("Referrer-Policy", "no-referrer")

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -28,16 +29,20 @@ var (
 	scriptFiles embed.FS
 	//go:embed assets/sliproad.js
 	embedJS []byte
+	//go:embed assets/icon.svg
+	iconSVG []byte
 )
 
 const (
 	assetsPath = "/checkout/assets/"
 	logoPath   = assetsPath + "logo/"
+	embedPath  = "/sliproad.js" // in partners' pages
 )
 
 var (
 	checkoutPage  = template.Must(template.New("checkout.html").Parse(checkoutHTML))
 	checkoutStyle = newStatic(assetsPath+"checkout", ".css", "text/css; charset=utf-8", checkoutCSS)
+	icon          = newStatic(assetsPath+"icon", ".svg", "image/svg+xml", iconSVG)
 	embedScript   = newStatic("/sliproad", ".js", "text/javascript; charset=utf-8", embedJS)
 )
 
@@ -65,7 +70,7 @@ var scripts = sync.OnceValue(func() map[string]*static {
 })
 
 func hostedAssets() []*static {
-	list := []*static{checkoutStyle}
+	list := []*static{checkoutStyle, icon}
 	for _, l := range locales {
 		list = append(list, scripts()[l.code])
 	}
@@ -92,6 +97,10 @@ type languageChoice struct {
 // shell serves the page of a session, or the page that its payer comes back to. It doesn't know whether there is such a
 // session: it can't, without the secret.
 func (p *Pages) shell(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("sessionId") == "assets" { // one of another version
+		p.unknown(w, r)
+		return
+	}
 	l := localeOf(r)
 	look := app.PageLook{Project: &checkout.Project{}, Brand: &checkout.Brand{}}
 	if id, ok := checkout.ParseUUID(r.PathValue("projectId")); ok {
@@ -135,7 +144,7 @@ func shellPolicy(origins []string, brandCSS string) string {
 	ancestors := "'none'"
 	var plain []string
 	for _, origin := range origins {
-		if _, host, ok := strings.Cut(origin, "://"); ok && plainHost.MatchString(host) {
+		if u, err := url.Parse(origin); err == nil && web(u) && plainHost.MatchString(u.Host) && origin == u.Scheme+"://"+u.Host {
 			plain = append(plain, origin)
 		}
 	}

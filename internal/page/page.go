@@ -35,32 +35,32 @@ type Backend interface {
 type Pages struct {
 	backend Backend
 	mux     *http.ServeMux
+	cheap   map[string]bool // paths
 }
 
 // New makes the pages.
 func New(backend Backend) *Pages {
-	p := &Pages{backend: backend, mux: http.NewServeMux()}
+	p := &Pages{backend: backend, mux: http.NewServeMux(), cheap: map[string]bool{sandboxStyle.path: true, embedPath: true}}
 	p.mux.Handle("/sandbox/", Sandbox(backend))
 	p.mux.HandleFunc("GET /checkout/{sessionId}", p.shell)
 	p.mux.HandleFunc("GET /checkout/{sessionId}/{projectId}", p.shell)
 	p.mux.HandleFunc("GET /checkout/{sessionId}/return", p.shell)
 	p.mux.HandleFunc("GET /checkout/{sessionId}/{projectId}/return", p.shell)
 	p.mux.HandleFunc("GET "+logoPath+"{projectId}/{hash}", p.logo)
-	p.mux.HandleFunc("GET /sliproad.js", embedScript.serveChecked)
+	p.mux.HandleFunc("GET "+embedPath, embedScript.serveChecked)
 	for _, a := range hostedAssets() {
 		p.mux.HandleFunc("GET "+a.path, a.serve)
+		p.cheap[a.path] = true
 	}
 	p.mux.HandleFunc("/", p.unknown)
 	return p
 }
 
 // Paths are the beginnings of the paths that are its own.
-func (*Pages) Paths() []string { return []string{"/checkout/", "/c/", "/sandbox/", "/sliproad.js"} }
+func (*Pages) Paths() []string { return []string{"/checkout/", "/c/", "/sandbox/", embedPath} }
 
 // Cheap tells of what may be asked for without limit: it is the same for all, and costs nothing.
-func (*Pages) Cheap(path string) bool {
-	return (strings.HasPrefix(path, assetsPath) && !strings.HasPrefix(path, logoPath)) || path == sandboxStyle.path || path == embedScript.path
-}
+func (p *Pages) Cheap(path string) bool { return p.cheap[path] }
 
 // ServePage serves one request. The call has the payer's address.
 func (p *Pages) ServePage(w http.ResponseWriter, r *http.Request, call *checkout.Call) {
@@ -86,12 +86,13 @@ type page struct {
 	Lang  string
 	Dir   string
 	CSS   string
+	Icon  string
 	T     map[string]string
 	Title string
 }
 
 func newPage(l *locale, css *static) page {
-	return page{Lang: l.code, Dir: l.dir, CSS: css.path, T: l.texts}
+	return page{Lang: l.code, Dir: l.dir, CSS: css.path, Icon: icon.path, T: l.texts}
 }
 
 // render executes the template in whole, so that a failure half-way is no half page.
@@ -155,7 +156,7 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, etag string, 
 	h := w.Header()
 	h.Add("Vary", "Accept-Encoding")
 	body := plain
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if takesGzip(r.Header.Values("Accept-Encoding")) {
 		body = gz
 		h.Set("Content-Encoding", "gzip")
 		etag = strings.TrimSuffix(etag, `"`)
@@ -165,7 +166,7 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, etag string, 
 	}
 	if etag != "" {
 		h.Set("Etag", etag)
-		if strings.Contains(r.Header.Get("If-None-Match"), etag) {
+		if hasTag(r.Header.Values("If-None-Match"), etag) {
 			h.Del("Content-Encoding")
 			w.WriteHeader(http.StatusNotModified)
 			return
@@ -174,6 +175,27 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, etag string, 
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone can't be told
+}
+
+// takesGzip tells whether the lists of encodings have gzip, not by weight 0.
+func takesGzip(lists []string) bool {
+	for coding := range strings.SplitSeq(strings.Join(lists, ","), ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";")
+		if strings.EqualFold(name, "gzip") {
+			return strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" || weight == ""
+		}
+	}
+	return false
+}
+
+// hasTag tells whether the lists of tags, weak or strong, have this one. Ours hold no comma.
+func hasTag(lists []string, etag string) bool {
+	for tag := range strings.SplitSeq(strings.Join(lists, ","), ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
+			return true
+		}
+	}
+	return false
 }
 
 // protect sets the headers that every page has.

@@ -72,7 +72,11 @@ func (s sandbox) show(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, o.RedirectURL, viewOf(localeOf(r), o, token))
+	v := viewOf(localeOf(r), o, token)
+	if v.Form != nil {
+		v.Form.Action += langQuery(r, "?")
+	}
+	s.render(w, r, http.StatusOK, o.RedirectURL, v)
 }
 
 func (s sandbox) act(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +95,7 @@ func (s sandbox) act(w http.ResponseWriter, r *http.Request) {
 	}
 	target, ok := returnURL(o)
 	if !ok {
-		target = pagePath(o) + "?t=" + url.QueryEscape(token)
+		target = pagePath(o) + "?t=" + url.QueryEscape(token) + langQuery(r, "&")
 	}
 	secure(w.Header(), o.RedirectURL)
 	http.Redirect(w, r, target, http.StatusSeeOther) //nolint:gosec // G710: the target is the project's own redirectUrl, or ours
@@ -104,6 +108,14 @@ func orderOf(r *http.Request) (checkout.ProjectID, checkout.OrderID) {
 		return "", ""
 	}
 	return checkout.ProjectID(project), checkout.OrderID(order)
+}
+
+// langQuery carries on a language that the page was asked for in, behind the sign.
+func langQuery(r *http.Request, sign string) string {
+	if r.URL.Query().Get("lang") == "" {
+		return ""
+	}
+	return sign + "lang=" + localeOf(r).code
 }
 
 func pagePath(o *checkout.Order) string {
@@ -180,7 +192,7 @@ func secure(h http.Header, redirectURL string) {
 		}
 	}
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; form-action "+action+"; frame-ancestors 'none'; base-uri 'none'")
+		"default-src 'none'; style-src 'self'; img-src 'self'; form-action "+action+"; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")

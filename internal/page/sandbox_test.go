@@ -100,7 +100,7 @@ func checkPage(t *testing.T, name string, w *httptest.ResponseRecorder, status i
 		t.Errorf("%s: status %d, want %d", name, w.Code, status)
 	}
 	want := map[string]string{
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action " + formAction + "; frame-ancestors 'none'; base-uri 'none'",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action " + formAction + "; frame-ancestors 'none'; base-uri 'none'",
 		"Referrer-Policy":         "no-referrer",
 		"X-Content-Type-Options":  "nosniff",
 		"Cache-Control":           "no-store",

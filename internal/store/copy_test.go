@@ -139,6 +139,7 @@ func fill(t *testing.T, url string) *checkout.Session {
 		`insert into attempts values ('p', 'd', 1, 2, 200, 3, `+empty+`, 'Zoë "quoted" \ '), ('p', 'd', 2, 2, 200, 3, `+bytes+`, '')`,
 		`insert into customers (project_id, id, external_id, created_at) with recursive n (i) as (select 1 union all select i + 1 from n where i < 6000)
 			select 'p', 'cus_' || i, null, i from n union all select 'P', 'CUS-' || i, 'external ' || i, i from n`,
+		`insert into brands values ('p', '', '', '', '', null, 0), ('P', '', '', '', '', `+empty+`, 1), ('prj_2', 'Zoë', '#0b5c4a', 'image/png', '00ff', `+bytes+`, 2)`,
 		`insert into writers values ('', 'w', 1, 0)`,
 	)
 	return s
@@ -237,6 +238,7 @@ func transfer(t *testing.T, fromURL, toURL string) {
 	for _, change := range [][2]string{
 		{`update customers set external_id = '' where project_id = 'p' and id = 'cus_77'`, `update customers set external_id = null where project_id = 'p' and id = 'cus_77'`},
 		{`update idempotency set body = seed where key = 'null'`, `update idempotency set body = null where key = 'null'`},
+		{`update brands set logo = '' where project_id = 'p'`, `update brands set logo = null where project_id = 'p'`},
 		{`update projects set strict_address = true where id = 'prj_2'`, `update projects set strict_address = false where id = 'prj_2'`},
 		{`delete from projects where id = 'prj_2'`, ""},
 	} {

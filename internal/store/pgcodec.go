@@ -72,7 +72,7 @@ func newPgStatement(query string, args []any) (*pgStatement, error) {
 
 // read takes the answer over from the connection, whose memory it is in.
 func (st *pgStatement) read(rr *pgconn.ResultReader) {
-	st.answers = pgAnswer{}
+	st.answers = pgAnswer{bytes: []byte{}} // not nil, or a row of empty texts alone would be read as one of nulls
 	for rr.NextRow() {
 		if st.answers.oids == nil {
 			for _, f := range rr.FieldDescriptions() {

@@ -99,10 +99,10 @@ func add(part *gateway.Served, fiats []listedFiat, cryptos []listedCrypto) error
 	for _, f := range fiats {
 		served := gateway.ServedFiat{Currency: f.ID}
 		for _, m := range f.Methods {
-			if m.ID == "" {
+			method := methodOf(m.ID, m.Name)
+			if method.ID == "" {
 				continue
 			}
-			method := methodOf(m.ID, m.Name)
 			var wrong [2]error
 			method.Min.Amount, wrong[0] = m.Min.amount()
 			method.Max.Amount, wrong[1] = m.Max.amount()

@@ -54,16 +54,24 @@ var networks = map[string]string{
 
 const card = "debit-credit-card"
 
-// ourMethods are our ids of those ways to pay that are called otherwise than Banxa calls them.
-var ourMethods = map[string]string{"sepa-bank-transfer": "sepa"}
+// ourMethods are the ways to pay that other gateways have too, under one id and name.
+var ourMethods = map[string]gateway.PaymentMethod{
+	card:                 {ID: card, Name: "Credit or debit card"},
+	"apple-pay":          {ID: "apple-pay", Name: "Apple Pay"},
+	"google-pay":         {ID: "google-pay", Name: "Google Pay"},
+	"sepa-bank-transfer": {ID: "sepa", Name: "SEPA bank transfer"},
+	"ach-bank-transfer":  {ID: "ach", Name: "US bank transfer (ACH)"},
+	"gbp-bank-transfer":  {ID: "bank-transfer", Name: "Bank transfer"},
+	"zar-bank-transfer":  {ID: "bank-transfer", Name: "Bank transfer"},
+}
 
 func methodOf(theirs, name string) gateway.ServedMethod {
-	id, ok := ourMethods[theirs]
-	if !ok {
-		id = strings.Join(strings.FieldsFunc(strings.ToLower(theirs), func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-		}), "-")
+	if ours, ok := ourMethods[theirs]; ok {
+		return gateway.ServedMethod{ID: ours.ID, Name: ours.Name, Theirs: theirs}
 	}
+	id := strings.Join(strings.FieldsFunc(strings.ToLower(theirs), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-")
 	if name == "" {
 		name = strings.ReplaceAll(id, "-", " ")
 	}
@@ -116,10 +124,8 @@ const (
 )
 
 var methodNames = map[string]string{
-	card: "Credit or debit card", "apple-pay": "Apple Pay", "google-pay": "Google Pay", "sepa-bank-transfer": "SEPA bank transfer",
-	"gbp-bank-transfer": "UK bank transfer", "payid-bank-transfer": "PayID", "interac-bank-transfer": "Interac",
-	"zar-bank-transfer": "South African bank transfer", "ideal-bank-transfer": "iDEAL", "klarna-paynow": "Klarna", "pix": "Pix",
-	"pse": "PSE", "khipu": "Khipu", "spei": "SPEI",
+	"payid-bank-transfer": "PayID", "interac-bank-transfer": "Interac", "ideal-bank-transfer": "iDEAL", "klarna-paynow": "Klarna",
+	"pix": "Pix", "pse": "PSE", "khipu": "Khipu", "spei": "SPEI",
 }
 
 func builtIn() *gateway.Serving {

@@ -125,7 +125,7 @@ func (g *Gateway) CreateCheckout(ctx context.Context, r gateway.Request) (gatewa
 		case <-timer.C:
 		}
 	}
-	return g.linked(r.Order), nil
+	return g.linked(r), nil
 }
 
 // FindCheckout gives the order's page, which always exists, except for EmailLost.
@@ -133,27 +133,31 @@ func (g *Gateway) FindCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	if strings.EqualFold(r.Order.Email, EmailLost) {
 		return gateway.Checkout{}, gateway.ErrNotFound
 	}
-	return g.linked(r.Order), nil
+	return g.linked(r), nil
 }
 
 // OpenCheckout gives the order's page too.
 func (g *Gateway) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
-	return g.checkout(r.Order), nil
+	return g.checkout(r), nil
 }
 
 // linked is the checkout, without its URL where that is for OpenCheckout to tell.
-func (g *Gateway) linked(o *checkout.Order) gateway.Checkout {
-	c := g.checkout(o)
-	if strings.EqualFold(o.Email, EmailHop) {
+func (g *Gateway) linked(r gateway.Request) gateway.Checkout {
+	c := g.checkout(r)
+	if strings.EqualFold(r.Order.Email, EmailHop) {
 		c.URL = ""
 	}
 	return c
 }
 
-func (g *Gateway) checkout(o *checkout.Order) gateway.Checkout {
+func (g *Gateway) checkout(r gateway.Request) gateway.Checkout {
+	o, language := r.Order, ""
+	if r.Language != "" {
+		language = "&lang=" + url.QueryEscape(r.Language)
+	}
 	path := "/sandbox/pay/" + url.PathEscape(string(o.ProjectID)) + "/" + url.PathEscape(string(o.ID))
 	return gateway.Checkout{
-		URL:             g.publicURL + path + "?t=" + g.PayToken(o),
+		URL:             g.publicURL + path + "?t=" + g.PayToken(o) + language,
 		ExternalOrderID: externalOrderID(o.ID),
 	}
 }

@@ -99,10 +99,10 @@ func (a *account) Load(ctx context.Context) ([]byte, error) {
 func (f *listedFiat) add(s *gateway.Serving) error {
 	buy, sell := gateway.ServedFiat{Currency: f.Symbol}, gateway.ServedFiat{Currency: f.Symbol}
 	for _, m := range f.PaymentOptions {
-		if !m.IsActive || !f.IsAllowed || m.ID == "" {
+		method := methodOf(m.ID, m.Name)
+		if !m.IsActive || !f.IsAllowed || method.ID == "" {
 			continue
 		}
-		method := methodOf(m.ID, m.Name)
 		payOut := method
 		if m.LimitCurrency == "" || m.LimitCurrency == f.Symbol {
 			for text, into := range map[*json.Number]*gateway.Limit{

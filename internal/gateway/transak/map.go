@@ -55,16 +55,22 @@ var mainnets = map[string]string{
 	"near": "near", "stellar": "stellar", "algorand": "algorand", "polkadot": "polkadot", "cardano": "cardano",
 }
 
-// ourMethods are our ids of those ways to pay that are called otherwise than Transak calls them.
-var ourMethods = map[string]string{"credit_debit_card": "debit-credit-card", "sepa_bank_transfer": "sepa"}
+// ourMethods are the ways to pay that other gateways have too, under one id and name.
+var ourMethods = map[string]gateway.PaymentMethod{
+	"credit_debit_card":  {ID: "debit-credit-card", Name: "Credit or debit card"},
+	"apple_pay":          {ID: "apple-pay", Name: "Apple Pay"},
+	"google_pay":         {ID: "google-pay", Name: "Google Pay"},
+	"sepa_bank_transfer": {ID: "sepa", Name: "SEPA bank transfer"},
+	"gbp_bank_transfer":  {ID: "bank-transfer", Name: "Bank transfer"},
+}
 
 func methodOf(theirs, name string) gateway.ServedMethod {
-	id, ok := ourMethods[theirs]
-	if !ok {
-		id = strings.Join(strings.FieldsFunc(strings.ToLower(strings.TrimPrefix(theirs, "pm_")), func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-		}), "-")
+	if ours, ok := ourMethods[theirs]; ok {
+		return gateway.ServedMethod{ID: ours.ID, Name: ours.Name, Theirs: theirs}
 	}
+	id := strings.Join(strings.FieldsFunc(strings.ToLower(strings.TrimPrefix(theirs, "pm_")), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-")
 	if name == "" {
 		name = strings.ReplaceAll(id, "-", " ")
 	}
@@ -81,9 +87,8 @@ const builtInAssets = `
 	USDC ethereum ethereum  USDC polygon polygon    USDT ethereum ethereum`
 
 func builtIn() *gateway.Serving {
-	card := methodOf("credit_debit_card", "Credit or debit card")
-	apple, google := methodOf("apple_pay", "Apple Pay"), methodOf("google_pay", "Google Pay")
-	sepa := methodOf("sepa_bank_transfer", "SEPA bank transfer")
+	card, sepa := methodOf("credit_debit_card", ""), methodOf("sepa_bank_transfer", "")
+	apple, google := methodOf("apple_pay", ""), methodOf("google_pay", "")
 	s := &gateway.Serving{
 		Buy: gateway.Served{Fiats: []gateway.ServedFiat{
 			{Currency: "EUR", Methods: []gateway.ServedMethod{card, sepa}},

@@ -1,0 +1,137 @@
+// Making the order. One click makes one order: the button is deaf while one is under way, and the server lets a session have
+// no second. Whatever goes wrong is said where it can be put right.
+
+let submitting = false;
+
+function labelSubmit() {
+  const button = formNodes[1].querySelector("button[type=submit]");
+  const name = pickedChoice()?.name;
+  const any = buys() ? "submit_buy_any" : "submit_sell_any";
+  const label = submitting ? text("submit_busy") : name ? text(wording("submit"), { gateway: name }) : text(any);
+  button.textContent = label;
+  button.setAttribute("aria-disabled", submitting);
+}
+
+async function submit(event) {
+  event.preventDefault();
+  if (submitting || !showProblems(problems())) return;
+  setSubmitting(true);
+  const opened = framed ? openWindow() : null; // now, while it is still the payer's click
+  try {
+    await settled();
+    if (quotes.state === "ready" && !choices().length) showNoQuotes();
+    else return ordered(await post("/order", orderBody(), { once: true, patience: 90 }), opened);
+  } catch (error) {
+    await refused(error);
+  } finally {
+    setSubmitting(false);
+  }
+  opened?.close();
+}
+
+function setSubmitting(now) {
+  submitting = now;
+  labelSubmit();
+}
+
+function orderBody() {
+  const body = { language: LANG, embedded: framed, gateway: pickedChoice()?.id };
+  for (const member of MEMBERS.filter((one) => one !== "gateway")) {
+    const value = valueOf(member);
+    if (value) body[member] = value;
+  }
+  return body;
+}
+
+// ordered leaves for the gateway; a frame stays, since most gateways can't be framed, and follows the order.
+function ordered(order, opened) {
+  session.order = order;
+  store("typed", "");
+  report();
+  const url = webURL(order.checkoutUrl);
+  if (!url) return route();
+  if (framed) {
+    if (opened) opened.location.href = url;
+    return route(text(opened ? "window_opened" : "window_blocked", { gateway: order.gatewayName }));
+  }
+  showRedirecting(order, url);
+  location.assign(url);
+}
+
+// webURL is the address if it is one of the web, or null.
+function webURL(address) {
+  try {
+    const url = new URL(address, location.href);
+    return address && /^https?:$/.test(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+// openWindow opens the window that the gateway is to come into, or null where the browser won't.
+function openWindow() {
+  const opened = window.open("", "_blank");
+  if (!opened) return null;
+  opened.opener = null; // the gateway's page has no business with this one
+  opened.document.title = text("submit_busy");
+  opened.document.body.textContent = text("submit_busy");
+  return opened;
+}
+
+// MEMBERS are the fields in the order of the page.
+const MEMBERS = ["fiatAmount", "fiatCurrency", "cryptoCurrency", "network", "walletAddress", "gateway", "email"];
+
+// showProblems marks the fields and takes the payer to the first. True if there is nothing to mark.
+function showProblems(found) {
+  const marked = MEMBERS.filter((member) => member in found && setProblem(member, found[member]) && found[member]);
+  if (!marked.length) return true;
+  say(text("problem_summary"));
+  const [member] = marked;
+  const target = controls[member] ?? formNodes[1].querySelector(`input[name=${member}]:checked`);
+  if (target && !target.hidden) target.focus();
+  else formNodes[1].querySelector(`[data-problem=${member}]`).scrollIntoView({ block: "center" });
+  return false;
+}
+
+const CONFLICTS = { SESSION_ALREADY_USED: true, SESSION_EXPIRED: true, SESSION_CANCELLED: true };
+
+// refused says why there is no order. A session that has come to its end, or has an order already, has a page of its own.
+async function refused(error) {
+  if (error instanceof Disconnected) return lost(); // it may have been made all the same: lost looks
+  if (CONFLICTS[error.code] || error.status === 403 || error.status === 404) return reread(text("notice_already_ordered"));
+  const found = fieldProblems(error);
+  if (Object.keys(found).length) {
+    if (found.gateway) askForQuotes();
+    showProblems(found);
+    return;
+  }
+  setProblem("form", formProblem(error));
+  if (error.code === "GATEWAY_UNAVAILABLE") askForQuotes();
+  formNodes[1].querySelector("button[type=submit]").focus();
+}
+
+const FIELD_OF = { INVALID_AMOUNT: "fiatAmount", INVALID_CURRENCY: "cryptoCurrency", INVALID_NETWORK: "network", INVALID_GATEWAY: "gateway" };
+
+// fieldProblems are those of the answer's problems that belong to something the payer can change here.
+function fieldProblems(error) {
+  const members = error.details.map((one) => one.field);
+  if (!members.length && FIELD_OF[error.code]) members.push(FIELD_OF[error.code]);
+  const here = members.filter((member) => controls[member] || member === "gateway");
+  return Object.fromEntries(here.map((member) => [member, fieldProblem(member)]));
+}
+
+function fieldProblem(member) {
+  if (member === "walletAddress" && !valueOf(member)) return text(buys() ? "problem_address_required" : "problem_address_refund_required");
+  return text(`problem_${member.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`);
+}
+
+function formProblem(error) {
+  const gateway = pickedChoice()?.name ?? text("provider");
+  switch (error.code) {
+    case "GATEWAY_UNAVAILABLE": return text(choices().length > 1 ? "problem_gateway_unavailable" : "problem_gateway_unavailable_only", { gateway });
+    case "RATE_LIMIT_EXCEEDED": return text("problem_too_many", { time: duration(error.seconds) });
+    case "DATABASE_UNAVAILABLE": return text("problem_busy");
+    case "INVALID_AMOUNT": case "INVALID_CURRENCY": case "INVALID_NETWORK": return noQuotes();
+    default: return [text("problem_other"), error.reference && text("problem_reference", { id: error.reference })].filter(Boolean).join(" ");
+  }
+}
