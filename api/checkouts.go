@@ -3,14 +3,16 @@ package api
 // HostedCheckout is a session as the hosted page shows it. Read with the token of the return page, Access is "status" and what
 // only the payer should see is nil or empty.
 type HostedCheckout struct {
-	SessionID          string               `json:"sessionId"`
-	ProjectID          string               `json:"projectId"`
-	Mode               string               `json:"mode"`
-	Type               string               `json:"type"`
-	Status             string               `json:"status"`
-	Access             string               `json:"access"`
-	SourceAmount       *string              `json:"sourceAmount"`
-	SourceCurrency     *string              `json:"sourceCurrency"`
+	SessionID      string  `json:"sessionId"`
+	ProjectID      string  `json:"projectId"`
+	Mode           string  `json:"mode"`
+	Type           string  `json:"type"`
+	Status         string  `json:"status"`
+	Access         string  `json:"access"`
+	SourceAmount   *string `json:"sourceAmount"`
+	SourceCurrency *string `json:"sourceCurrency"`
+	// MinorUnits is how many decimal places an amount in SourceCurrency may have (ISO 4217).
+	MinorUnits         *int                 `json:"minorUnits"`
 	Destination        *string              `json:"destinationCurrency"`
 	CryptoName         *string              `json:"cryptoName"`
 	Network            *string              `json:"network"`
@@ -39,6 +41,7 @@ type HostedOrder struct {
 	CryptoCurrency  string  `json:"cryptoCurrency"`
 	CryptoAmount    *string `json:"cryptoAmount"`
 	Network         string  `json:"network"`
+	NetworkName     *string `json:"networkName"`
 	WalletAddress   *string `json:"walletAddress"`
 	TransactionHash *string `json:"transactionHash"`
 	// CheckoutURL is where the order can still be paid; nil once it can't.

@@ -42,6 +42,7 @@ type SupportedFiat struct {
 	Code           string   `json:"code"`
 	Name           string   `json:"name"`
 	Symbol         string   `json:"symbol"`
+	MinorUnits     int      `json:"minorUnits"`
 	MinAmount      *string  `json:"minAmount"`
 	MaxAmount      *string  `json:"maxAmount"`
 	PaymentMethods []string `json:"paymentMethods"`

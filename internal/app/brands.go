@@ -42,11 +42,19 @@ func (a *App) SetBrand(ctx context.Context, id checkout.ProjectID, change func(*
 	if err != nil {
 		return PageLook{}, err
 	}
-	if look.Brand.Logo.Type != "" {
-		if look.Brand.Logo, err = a.DB.Logo(ctx, id); err != nil {
-			return PageLook{}, err
+	return look, a.DB.TxAlone(ctx, func(tx *store.Tx) error {
+		if err := tx.TouchBrand(id, a.now()); err != nil { // from here on, whoever else changes it waits
+			return err
 		}
-	}
-	change(look.Brand)
-	return look, a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.PutBrand(look.Brand, a.now()) })
+		brand, err := tx.Brand(ctx, id)
+		if err == nil && brand.Logo.Type != "" {
+			brand.Logo, err = tx.Logo(ctx, id)
+		}
+		if err != nil {
+			return err
+		}
+		change(brand)
+		look.Brand = brand
+		return tx.PutBrand(brand, a.now())
+	})
 }

@@ -80,6 +80,9 @@ func (a *App) openPage(ctx context.Context, call *checkout.Call, id checkout.Ses
 		return false, q.Problems.Err()
 	}
 	if q.ProjectID == nil {
+		if !full { // the return page's address always names it
+			return false, checkout.NotFound("session")
+		}
 		return full, a.searchProject(ctx, call, id)
 	}
 	project, ok := checkout.ParseUUID(*q.ProjectID)

@@ -48,6 +48,13 @@ func (a *App) OpenCheckout(ctx context.Context, call *checkout.Call, opaque stri
 	if err != nil {
 		return "", o, hopFailed(o, err)
 	}
+	// That took a while: money may have come by an earlier URL, and whoever has paid must not be sent to pay again.
+	if o, err = a.hopOrder(ctx, opaque); err != nil {
+		return "", nil, err
+	}
+	if err := payable(o, a.now()); err != nil {
+		return "", o, err
+	}
 	if err := a.recordExternalID(ctx, o, checkout.Legible(made.ExternalOrderID)); err != nil {
 		return "", o, err
 	}

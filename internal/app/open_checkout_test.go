@@ -269,6 +269,7 @@ func TestOpenCheckoutMeanwhile(t *testing.T) {
 		{"moved, with another's id", gateway.Update{Status: checkout.OrderPending, ExternalOrderID: "other"}, "", "ext-1"},
 		{"paid by another URL", gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "other"}, checkout.CodeSessionAlreadyUsed, "other"},
 		{"paid by this one", gateway.Update{Status: checkout.OrderCompleted, ExternalOrderID: "ext-1"}, checkout.CodeSessionAlreadyUsed, "ext-1"},
+		{"paid, the gateway names no id", gateway.Update{Status: checkout.OrderProcessing}, checkout.CodeSessionAlreadyUsed, ""},
 		{"failed", gateway.Update{Status: checkout.OrderFailed}, checkout.CodeSessionAlreadyUsed, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -277,7 +278,11 @@ func TestOpenCheckoutMeanwhile(t *testing.T) {
 			o := h.ordered()
 			h.gateway.open = func(_ context.Context, click string) (gateway.Checkout, error) {
 				h.notify(o, c.update)
-				return checkoutOf(click), nil
+				made := checkoutOf(click)
+				if strings.Contains(c.name, "names no id") {
+					made.ExternalOrderID = ""
+				}
+				return made, nil
 			}
 			_, of, err := h.click(opaqueOf(o), "8.8.8.8")
 			row := h.stored(o)

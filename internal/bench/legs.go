@@ -52,7 +52,7 @@ type bench struct {
 	small     seeded
 	pg        postgres
 	customers atomic.Int64
-	sessions  map[*process][][]byte // requests for sessions that exist
+	sessions  map[*process][]created // that exist
 }
 
 func on(target **process) []**process { return []**process{target} }
@@ -81,7 +81,9 @@ func (b *bench) plan() []*leg {
 		list("list-deep-large", "(f) list, deep cursor in "+many, &b.large, true),
 		echo(64), create(64), naive(64),
 		{name: "known", title: "(b) POST, customer known", conns: 64, targets: on(&b.server), make: b.loadCreate(&b.server, 64, knownCustomers)},
-		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server)},
+		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getSession)},
+		{name: "shell", title: "(g) hosted checkout, the page", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getPage)},
+		{name: "checkout", title: "(g) hosted checkout, its session", conns: 64, targets: on(&b.server), make: b.loadGet(&b.server, getCheckout)},
 		{name: "order", title: "(e) POST …/{id}/order", conns: 64, targets: on(&b.server), profile: true, make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, b.server) }},
 		echo(256), create(256),
 	}
@@ -281,7 +283,8 @@ func member(body []byte, name string) []byte {
 	return bytes.Clone(value)
 }
 
-func (b *bench) loadGet(target **process) func(context.Context) (work, error) {
+// loadGet asks about sessions that exist, each in its turn.
+func (b *bench) loadGet(target **process, ask func(p *process, c created) []byte) func(context.Context) (work, error) {
 	return func(ctx context.Context) (work, error) {
 		p := *target
 		if b.sessions[p] == nil {
@@ -290,13 +293,14 @@ func (b *bench) loadGet(target **process) func(context.Context) (work, error) {
 				return nil, err
 			}
 			if b.sessions == nil {
-				b.sessions = map[*process][][]byte{}
+				b.sessions = map[*process][]created{}
 			}
-			for _, c := range all {
-				b.sessions[p] = append(b.sessions[p], request("GET", "/v1/sessions/"+string(c.id), p.project.SecretKey, ""))
-			}
+			b.sessions[p] = all
 		}
-		requests := b.sessions[p]
+		var requests [][]byte
+		for _, c := range b.sessions[p] {
+			requests = append(requests, ask(p, c))
+		}
 		return load{addr: p.addr, conns: 64, want: 200, source: func(conn int) func() []byte {
 			i := conn * len(requests) / 64
 			return func() []byte {
@@ -305,6 +309,19 @@ func (b *bench) loadGet(target **process) func(context.Context) (work, error) {
 			}
 		}}, nil
 	}
+}
+
+func getSession(p *process, c created) []byte {
+	return request("GET", "/v1/sessions/"+string(c.id), p.project.SecretKey, "")
+}
+
+// getPage and getCheckout are the two requests by which a payer's page comes to show its session; the rest is cached.
+func getPage(p *process, c created) []byte {
+	return request("GET", "/checkout/"+string(c.id)+"/"+p.project.ProjectID, "", "")
+}
+
+func getCheckout(p *process, c created) []byte {
+	return request("GET", "/public/v1/checkouts/"+string(c.id)+"?projectId="+p.project.ProjectID, string(c.secret), "")
 }
 
 // loadOrder first creates sessions for as long as the leg runs. An order is two writes where a session is one, so they

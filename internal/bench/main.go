@@ -78,7 +78,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "1 measured second and 0.3 before it, whatever -seconds and -warmup say")
 	f.IntVar(&o.rows, "rows", 1_000_000, "sessions of the large project that is listed; the small one has a hundredth")
 	f.StringVar(&o.dir, "dir", "", "`directory` for the databases, whose file system is measured; default: the temporary one")
-	f.StringVar(&legs, "legs", "", "only the legs whose name begins as this `regexp` says, such as 'echo@64|create@64'; names: echo, create, known, naive, get, order, list, "+
+	f.StringVar(&legs, "legs", "", "only the legs whose name begins as this `regexp` says, such as 'echo@64|create@64'; names: echo, create, known, naive, get, shell, checkout, order, list, "+
 		"pg-create, pg-known, pg-nodes, pg-get, pg-order, pg-list, pgbench-create, pgbench-totals, pgbench-get, each with @CONNECTIONS, and webhooks")
 	f.StringVar(&o.cpuprofile, "cpuprofile", "", "after the measured rounds, run create, get, order and list once more and keep the server's CPU profiles in this `directory`")
 	if err := f.Parse(args); err != nil {

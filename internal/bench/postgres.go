@@ -46,7 +46,7 @@ func (b *bench) planPostgres() []*leg {
 		{name: "pg-known", title: "(g) POST, customer known", conns: 64, targets: on(&p.server), make: b.loadCreate(&p.server, 64, knownCustomers)},
 		{name: "pgbench-totals", title: "(h) pgbench, and the exact totals", conns: 64, make: p.pgbench.leg(&p.pgbench.totals, 64)},
 		{name: "pgbench-get", title: "(i) pgbench, one select", conns: 64, make: p.pgbench.leg(&p.pgbench.get, 64)},
-		{name: "pg-get", title: "(i) GET on PostgreSQL", conns: 64, targets: on(&p.server), profile: true, make: b.loadGet(&p.server)},
+		{name: "pg-get", title: "(i) GET on PostgreSQL", conns: 64, targets: on(&p.server), profile: true, make: b.loadGet(&p.server, getSession)},
 		{
 			name: "pg-order", title: "(j) order on PostgreSQL", conns: 64, targets: on(&p.server),
 			make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, p.server) },

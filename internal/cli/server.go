@@ -166,7 +166,7 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	srv.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(srv.db))
 	srv.api = httpapi.New(httpapi.Config{
 		App: srv.app, Log: srv.log, LogRequests: s.logRequests, TrustedProxies: s.trusted, KeyRate: s.keyRate,
-		AddressRate: s.addressRate, Metrics: srv.registry, Pages: page.New(srv.app),
+		AddressRate: s.addressRate, Metrics: srv.registry, Pages: page.New(srv.app, srv.log),
 	})
 	return nil
 }

@@ -111,7 +111,7 @@ type Notification struct {
 type Update struct {
 	DedupKey        string // the gateway's id of this notification, or a hash of its body
 	OrderID         checkout.OrderID
-	Status          checkout.OrderStatus
+	Status          checkout.OrderStatus // pending only where it is certain that nothing has been paid: the payer may then be sent to pay
 	ExternalOrderID string
 	CryptoAmount    money.Amount
 	TransactionHash string

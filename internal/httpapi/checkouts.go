@@ -10,6 +10,7 @@ import (
 	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 // checkoutEndpoints are what the hosted page calls. They need no key: the session's clientSecret opens them, as a bearer
@@ -80,14 +81,21 @@ func presentCheckout(c *app.Checkout, call *checkout.Call) api.HostedCheckout {
 	if coin, ok := asset.LookupAsset(c.Session.DestinationCurrency); ok {
 		out.CryptoName = &coin.Name
 	}
-	if network, ok := asset.LookupNetwork(c.Session.Network); ok {
-		out.NetworkName = &network.Name
+	if currency, ok := money.LookupCurrency(c.Session.SourceCurrency); ok {
+		out.MinorUnits = &currency.MinorUnits
 	}
+	out.NetworkName = networkName(c.Session.Network)
 	if c.Full {
 		out.Access, out.SourceAmount, out.DestinationAddress, out.Country = "full", whole.SourceAmount, whole.DestinationAddress, whole.Country
 		out.FieldLocks, out.Warnings = whole.FieldLocks, whole.Warnings
 	}
 	return out
+}
+
+// networkName is the network's name for people, nil where the catalogue doesn't know it.
+func networkName(id string) *string {
+	network, _ := asset.LookupNetwork(id)
+	return optional(network.Name)
 }
 
 func presentCheckoutOrder(c *app.Checkout) *api.HostedOrder {
@@ -98,7 +106,7 @@ func presentCheckoutOrder(c *app.Checkout) *api.HostedOrder {
 	out := &api.HostedOrder{
 		OrderID: string(o.ID), Status: string(o.Status), Gateway: o.Gateway, GatewayName: c.GatewayName,
 		FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
-		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, TransactionHash: optional(o.TransactionHash),
+		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, NetworkName: networkName(o.Network), TransactionHash: optional(o.TransactionHash),
 		CreatedAt: timeText(o.CreatedAt), CheckoutExpiresAt: timeText(o.CheckoutExpiresAt()),
 	}
 	if c.Full {

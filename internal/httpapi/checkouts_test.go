@@ -191,7 +191,7 @@ func TestCheckoutWhole(t *testing.T) {
 	locked := map[string]any{"locked": true}
 	want := map[string]any{
 		"sessionId": h.id, "projectId": string(w.project), "mode": "test", "type": "onramp", "status": "pending", "access": "full",
-		"sourceAmount": "100.00", "sourceCurrency": "EUR", "destinationCurrency": "USDC", "cryptoName": "USD Coin", "network": "base", "networkName": "Base",
+		"sourceAmount": "100.00", "sourceCurrency": "EUR", "minorUnits": json.Number("2"), "destinationCurrency": "USDC", "cryptoName": "USD Coin", "network": "base", "networkName": "Base",
 		"destinationAddress": doubtful, "country": "DE", "redirectUrl": "https://shop.example/done?x=1", "partnerOrigins": []any{},
 		"createdAt": created, "now": created, "expiresAt": "2026-03-01T12:30:00Z", "order": nil,
 		"fieldLocks": map[string]any{
@@ -213,7 +213,7 @@ func TestCheckoutWhole(t *testing.T) {
 	returned := h.read(t, token).want(t, 200)
 	ordered := map[string]any{
 		"orderId": id, "status": "created", "gateway": "sandbox", "gatewayName": "Sandbox", "fiatAmount": "100", "fiatCurrency": "EUR",
-		"cryptoCurrency": "USDC", "cryptoAmount": nil, "network": "base", "walletAddress": doubtful, "transactionHash": nil,
+		"cryptoCurrency": "USDC", "cryptoAmount": nil, "network": "base", "networkName": "Base", "walletAddress": doubtful, "transactionHash": nil,
 		"checkoutUrl": made.data("checkoutUrl"), "createdAt": "2026-03-01T12:01:00Z", "checkoutExpiresAt": "2026-03-01T12:31:00Z",
 	}
 	if diff := cmp.Diff(ordered, made.body["data"]); diff != "" || made.data("checkoutUrl") == nil {
@@ -233,7 +233,7 @@ func TestCheckoutWhole(t *testing.T) {
 		t.Errorf("the token is told: %s", a.raw)
 	}
 	h.call(t, http.MethodGet, w.hosted(t, "").url(""), token, "").want(t, 403, "FORBIDDEN")
-	h.call(t, http.MethodGet, h.path(""), token, "").want(t, 200)
+	h.call(t, http.MethodGet, h.path(""), token, "").want(t, 404, "NOT_FOUND")                  // only the secret has all projects searched
 	for _, target := range []string{"/v1/orders/" + id, "/v1/sessions/" + h.id, "/v1/orders"} { // partners have no use for it
 		if a := w.get(t, target, w.sk).want(t, 200); strings.Contains(string(a.raw), token) {
 			t.Errorf("%s tells the token of the return page", target)
@@ -572,6 +572,11 @@ type people struct{}
 func (people) ServePage(w http.ResponseWriter, _ *http.Request, _ *checkout.Call) {
 	w.WriteHeader(http.StatusNoContent)
 }
+
+func (people) ServeBusy(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusTooManyRequests)
+	_, _ = w.Write([]byte("a page"))
+}
 func (people) Paths() []string   { return []string{"/checkout/", "/c/", "/sandbox/"} }
 func (people) Cheap(string) bool { return false }
 
@@ -606,5 +611,25 @@ func TestCheckoutLog(t *testing.T) {
 		if !strings.Contains(text, there) {
 			t.Errorf("the log lacks %q:\n%s", there, text)
 		}
+	}
+}
+
+// TestBusyPage: a person who asks too often gets a page, which is logged as any other.
+func TestBusyPage(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	w := newWorld(t, func(p *parts) {
+		p.api.Log, p.api.LogRequests, p.api.Pages = slog.New(slog.NewTextHandler(&log, nil)), true, people{}
+		p.api.AddressRate = httpapi.Rate{PerSecond: 1, Burst: 1}
+	})
+	for _, want := range []int{http.StatusNoContent, http.StatusTooManyRequests} {
+		rec := httptest.NewRecorder()
+		w.api.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/checkout/sess_1", nil))
+		if rec.Code != want || want == http.StatusTooManyRequests && (rec.Body.String() != "a page" || rec.Header().Get("Retry-After") != "1") {
+			t.Errorf("%d %v %s, want %d", rec.Code, rec.Header(), rec.Body, want)
+		}
+	}
+	if !strings.Contains(log.String(), "status=429") {
+		t.Errorf("the log lacks it:\n%s", &log)
 	}
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -27,7 +28,7 @@ func withPages(tb testing.TB, change ...func(*parts)) *world {
 	tb.Helper()
 	pages := &late{}
 	w := newWorld(tb, append(change, func(p *parts) { p.api.Pages = pages })...)
-	pages.Pages = page.New(w.app)
+	pages.Pages = page.New(w.app, slog.New(slog.DiscardHandler))
 	return w
 }
 

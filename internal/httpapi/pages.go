@@ -14,11 +14,6 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	x.call = s.App.NewCall(clientAddress(r, s.TrustedProxies))
 	x.call.RequestID = x.requestID
 	w.Header()["X-Request-Id"] = []string{x.requestID}
-	if err := s.limitAddress(x); err != nil {
-		status, body := s.fail(x, err)
-		s.write(x, status, body)
-		return
-	}
 	seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	defer func() {
 		if p := recover(); p != nil {
@@ -32,6 +27,10 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 			s.log(x, seen.status, took)
 		}
 	}()
+	if s.limitAddress(x) != nil {
+		s.Pages.ServeBusy(seen, r)
+		return
+	}
 	s.Pages.ServePage(seen, r, x.call)
 }
 

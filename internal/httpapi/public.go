@@ -139,7 +139,7 @@ func presentSupported(s *app.Supported) api.Supported {
 			PaymentMethods: append([]string{}, f.Methods...),
 		}
 		if currency, ok := money.LookupCurrency(f.Currency); ok {
-			one.Name, one.Symbol = currency.Name, currency.Symbol()
+			one.Name, one.Symbol, one.MinorUnits = currency.Name, currency.Symbol(), currency.MinorUnits
 		}
 		out.Fiats = append(out.Fiats, one)
 	}

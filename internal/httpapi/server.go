@@ -33,6 +33,8 @@ type Config struct {
 type Pages interface {
 	// ServePage serves one request. The call has the client's address.
 	ServePage(w http.ResponseWriter, r *http.Request, call *checkout.Call)
+	// ServeBusy answers in place of ServePage where there are too many requests.
+	ServeBusy(w http.ResponseWriter, r *http.Request)
 	// Paths are the beginnings of the paths that are its own.
 	Paths() []string
 	// Cheap tells of a path that may be asked for without limit.

@@ -2,7 +2,6 @@ package page
 
 import (
 	"html/template"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -32,7 +31,7 @@ func showMessage(w http.ResponseWriter, r *http.Request, m message) {
 	data := messageData{page: newPage(l, sandboxStyle), Text: l.text(m.key + "_text"), Back: m.back}
 	data.Title = l.text(m.key + "_title")
 	if m.again {
-		data.Again = l.text(m.key + "_again")
+		data.Again = l.text("hop_unavailable_again")
 	}
 	body := render(messagePage, data)
 	h := w.Header()
@@ -76,10 +75,13 @@ func (p *Pages) hop(w http.ResponseWriter, r *http.Request, call *checkout.Call,
 		m.status, m.key = http.StatusGone, "hop_expired"
 	case checkout.CodeSessionAlreadyUsed:
 		m.status, m.key = http.StatusGone, "hop_finished"
+		if !o.Status.Final() {
+			m.key = "hop_processing"
+		}
 	default:
 		m.status, m.key, m.again, m.back = http.StatusServiceUnavailable, "hop_unavailable", true, ""
 		w.Header().Set("Retry-After", "5")
-		slog.WarnContext(r.Context(), "no checkout for a payer who came for it", "requestId", call.RequestID, "err", err)
+		p.log.WarnContext(r.Context(), "no checkout for a payer who came for it", "requestId", call.RequestID, "err", err)
 	}
 	showMessage(w, r, m)
 }

@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"html/template"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -110,9 +110,59 @@ func (p *Pages) shell(w http.ResponseWriter, r *http.Request) {
 			look = known
 		case checkout.CodeOf(err) != checkout.CodeNotFound:
 			// The page is of use without its brand: its script tries until the server can answer again.
-			slog.WarnContext(r.Context(), "page without its brand", "err", err)
+			p.log.WarnContext(r.Context(), "page without its brand", "err", err)
 		}
 	}
+	made := p.shells.get(l, look)
+	h := w.Header()
+	protect(h, made.policy)
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	// Kept, but asked about each time: after an upgrade the page must not look for scripts that are gone.
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Accept-Language")
+	if len(look.Project.AllowedOrigins) == 0 {
+		h.Set("X-Frame-Options", "DENY")
+	}
+	writeBody(w, r, http.StatusOK, made.etag, made.plain, made.gz)
+}
+
+// madeShell is a page as it goes out, again and again.
+type madeShell struct {
+	policy    string
+	etag      string
+	plain, gz []byte
+}
+
+// shells keeps the pages that were made, by all that is on them.
+type shells struct {
+	mu   sync.Mutex
+	made map[string]*madeShell
+}
+
+// maxShells bounds what is kept: 15 languages of some hundred projects, a few megabytes.
+const maxShells = 2048
+
+func (s *shells) get(l *locale, look app.PageLook) *madeShell {
+	key := strings.Join(append([]string{
+		l.code, string(look.Project.ID), string(look.Project.Mode), look.Brand.Name, look.Brand.Accent, look.Brand.Logo.Hash,
+	}, look.Project.AllowedOrigins...), "\x00")
+	s.mu.Lock()
+	made, ok := s.made[key]
+	s.mu.Unlock()
+	if ok {
+		return made
+	}
+	made = makeShell(l, look)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.made) >= maxShells || s.made == nil {
+		s.made = map[string]*madeShell{} // those in use are soon there again
+	}
+	s.made[key] = made
+	return made
+}
+
+func makeShell(l *locale, look app.PageLook) *madeShell {
 	data := shellData{
 		page: newPage(l, checkoutStyle), JS: scripts()[l.code].path, BrandName: look.Brand.Name, Test: look.Project.Mode == checkout.ModeTest,
 	}
@@ -125,18 +175,9 @@ func (p *Pages) shell(w http.ResponseWriter, r *http.Request) {
 	if look.Brand.Logo.Type != "" {
 		data.LogoURL = logoPath + string(look.Project.ID) + "/" + look.Brand.Logo.Hash
 	}
-	body := render(checkoutPage, data)
-	h := w.Header()
-	protect(h, shellPolicy(look.Project.AllowedOrigins, string(data.BrandCSS)))
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	// Kept, but asked about each time: after an upgrade the page must not look for scripts that are gone.
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Vary", "Accept-Language")
-	if len(look.Project.AllowedOrigins) == 0 {
-		h.Set("X-Frame-Options", "DENY")
-	}
-	sum := sha256.Sum256(append(body, h.Get("Content-Security-Policy")...))
-	writeBody(w, r, http.StatusOK, `"`+hex.EncodeToString(sum[:8])+`"`, body, compress(body))
+	body, policy := render(checkoutPage, data), shellPolicy(look.Project.AllowedOrigins, string(data.BrandCSS))
+	sum := sha256.Sum256(slices.Concat(body, []byte(policy)))
+	return &madeShell{policy: policy, etag: `"` + hex.EncodeToString(sum[:8]) + `"`, plain: body, gz: compress(body)}
 }
 
 // shellPolicy is the page's Content-Security-Policy. Only the origins that the project lists may frame it.

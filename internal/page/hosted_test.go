@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -218,7 +220,7 @@ func TestScripts(t *testing.T) {
 // TestCheap: what is not limited is what costs nothing, and nothing else.
 func TestCheap(t *testing.T) {
 	t.Parallel()
-	pages, s := page.New(newHost()), serve(t, newHost())
+	pages, s := page.New(newHost(), slog.New(slog.DiscardHandler)), serve(t, newHost())
 	cheap := []string{"/sliproad.js"}
 	for _, link := range links.FindAllStringSubmatch(string(s.get(shellPath).body), -1) {
 		cheap = append(cheap, link[1])
@@ -290,7 +292,7 @@ func TestUnknownPages(t *testing.T) {
 			r.want(t, method+" "+target, http.StatusMethodNotAllowed, map[string]string{"Allow": "GET, HEAD", "Access-Control-Allow-Origin": ""})
 		}
 	}
-	if paths := page.New(newHost()).Paths(); !slices.Equal(paths, []string{"/checkout/", "/c/", "/sandbox/", "/sliproad.js"}) {
+	if paths := page.New(newHost(), slog.New(slog.DiscardHandler)).Paths(); !slices.Equal(paths, []string{"/checkout/", "/c/", "/sandbox/", "/sliproad.js"}) {
 		t.Errorf("paths: %q", paths)
 	}
 }
@@ -306,7 +308,6 @@ func TestHop(t *testing.T) {
 	if !slices.Equal(h.opened, []string{"opa-que_1 192.0.2.7"}) {
 		t.Errorf("opened %q", h.opened)
 	}
-	back := `href="https://shop.example/done?cart=7&amp;x=%20a&amp;sessionId=sess_1&amp;orderId=ord_1&amp;status=created#top"`
 	for _, c := range []struct {
 		name        string
 		err         error
@@ -314,15 +315,21 @@ func TestHop(t *testing.T) {
 		status      int
 		text        string
 		back, again bool
+		order       checkout.OrderStatus
 	}{
-		{"unknown", checkout.NotFound("order"), true, http.StatusNotFound, "This link does not work", false, false},
-		{"expired", checkout.Fail(checkout.CodeSessionExpired, "secret"), false, http.StatusGone, "The time to pay is over", true, false},
-		{"finished", checkout.Fail(checkout.CodeSessionAlreadyUsed, "secret"), false, http.StatusGone, "This order is finished", true, false},
-		{"gateway", checkout.Fail(checkout.CodeGatewayUnavailable, "secret"), false, http.StatusServiceUnavailable, "The payment provider does not answer", false, true},
-		{"database", checkout.Fail(checkout.CodeDatabaseUnavailable, "secret"), true, http.StatusServiceUnavailable, "The payment provider does not answer", false, true},
-		{"failure", errors.New("secret"), false, http.StatusServiceUnavailable, "The payment provider does not answer", false, true},
+		{"unknown", checkout.NotFound("order"), true, http.StatusNotFound, "This link does not work", false, false, ""},
+		{"expired", checkout.Fail(checkout.CodeSessionExpired, "secret"), false, http.StatusGone, "The time to pay is over", true, false, ""},
+		{"finished", checkout.Fail(checkout.CodeSessionAlreadyUsed, "secret"), false, http.StatusGone, "This order is finished", true, false, checkout.OrderFailed},
+		{"processing", checkout.Fail(checkout.CodeSessionAlreadyUsed, "secret"), false, http.StatusGone, "Your order is being processed", true, false, checkout.OrderProcessing},
+		{"gateway", checkout.Fail(checkout.CodeGatewayUnavailable, "secret"), false, http.StatusServiceUnavailable, "The payment provider does not answer", false, true, ""},
+		{"database", checkout.Fail(checkout.CodeDatabaseUnavailable, "secret"), true, http.StatusServiceUnavailable, "The payment provider does not answer", false, true, ""},
+		{"failure", errors.New("secret"), false, http.StatusServiceUnavailable, "The payment provider does not answer", false, true, ""},
 	} {
 		h.openErr, h.noOrder = c.err, c.noOrder
+		if h.order.Status = checkout.OrderCreated; c.order != "" {
+			h.order.Status = c.order
+		}
+		back := `href="https://shop.example/done?cart=7&amp;x=%20a&amp;sessionId=sess_1&amp;orderId=ord_1&amp;status=` + string(h.order.Status) + `#top"`
 		r := s.get("/c/x")
 		r.want(t, c.name, c.status, messageHeaders)
 		text := string(r.body)
@@ -349,5 +356,15 @@ func TestHopAhead(t *testing.T) {
 	s.ask(http.MethodHead, "/c/x").want(t, "HEAD", http.StatusNoContent, map[string]string{"Location": "", "Cache-Control": "no-store"})
 	if len(h.opened) != 0 {
 		t.Errorf("opened %q", h.opened)
+	}
+}
+
+// TestBusy: who asks too often is told so on a page, in their language, and can ask again.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, shellPath+"?lang=de", nil)
+	page.New(newHost(), slog.New(slog.DiscardHandler)).ServeBusy(w, r)
+	if text := w.Body.String(); w.Code != http.StatusTooManyRequests || !strings.Contains(text, `lang="de"`) || !strings.Contains(text, `href=""`) || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v %s", w.Code, w.Header(), text)
 	}
 }

@@ -1,7 +1,7 @@
 // Package page serves the pages that people see: the hosted checkout, our hop to a gateway, and the payment page of the
 // sandbox gateway (contract §5).
 //
-// It holds no rules and no state: what a session or an order is and becomes, its backend says. Invariant: a page loads
+// It holds no rules, and no state but pages that it has made before: what a session or an order is and becomes, its backend says. Invariant: a page loads
 // nothing but what we serve ourselves, runs no script but ours, is framed by nobody but the project's own origins, and hands
 // the secret in its address to nobody.
 package page
@@ -14,9 +14,11 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -34,14 +36,16 @@ type Backend interface {
 // Pages serves everything that people see.
 type Pages struct {
 	backend Backend
+	log     *slog.Logger
 	mux     *http.ServeMux
 	cheap   map[string]bool // paths
+	shells  shells
 }
 
 // New makes the pages.
-func New(backend Backend) *Pages {
-	p := &Pages{backend: backend, mux: http.NewServeMux(), cheap: map[string]bool{sandboxStyle.path: true, embedPath: true}}
-	p.mux.Handle("/sandbox/", Sandbox(backend))
+func New(backend Backend, log *slog.Logger) *Pages {
+	p := &Pages{backend: backend, log: log, mux: http.NewServeMux(), cheap: map[string]bool{sandboxStyle.path: true, embedPath: true}}
+	p.mux.Handle("/sandbox/", Sandbox(backend, log))
 	p.mux.HandleFunc("GET /checkout/{sessionId}", p.shell)
 	p.mux.HandleFunc("GET /checkout/{sessionId}/{projectId}", p.shell)
 	p.mux.HandleFunc("GET /checkout/{sessionId}/return", p.shell)
@@ -61,6 +65,11 @@ func (*Pages) Paths() []string { return []string{"/checkout/", "/c/", "/sandbox/
 
 // Cheap tells of what may be asked for without limit: it is the same for all, and costs nothing.
 func (p *Pages) Cheap(path string) bool { return p.cheap[path] }
+
+// ServeBusy tells a person that there were too many requests from their address. Retry-After is set already.
+func (p *Pages) ServeBusy(w http.ResponseWriter, r *http.Request) {
+	showMessage(w, r, message{status: http.StatusTooManyRequests, key: "sandbox_busy", again: true})
+}
 
 // ServePage serves one request. The call has the payer's address.
 func (p *Pages) ServePage(w http.ResponseWriter, r *http.Request, call *checkout.Call) {
@@ -119,10 +128,18 @@ func newStatic(name, extension, media string, plain []byte) *static {
 	return &static{path: name + "." + hash + extension, media: media, plain: plain, gz: compress(plain), etag: `"` + hash + `"`}
 }
 
+// compressors are large to make.
+var compressors = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // the level is one
+	return z
+}}
+
 func compress(plain []byte) []byte {
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one
-	_, _ = z.Write(plain)                                 // a buffer takes everything
+	z, _ := compressors.Get().(*gzip.Writer) // New makes nothing else
+	defer compressors.Put(z)
+	z.Reset(&b)
+	_, _ = z.Write(plain) // a buffer takes everything
 	_ = z.Close()
 	return b.Bytes()
 }

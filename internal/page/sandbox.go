@@ -47,11 +47,14 @@ var (
 	sandboxStyle = newStatic("/sandbox/assets/sandbox", ".css", "text/css; charset=utf-8", sandboxCSS)
 )
 
-type sandbox struct{ backend SandboxBackend }
+type sandbox struct {
+	backend SandboxBackend
+	log     *slog.Logger
+}
 
 // Sandbox serves the sandbox's payment page: everything below /sandbox/.
-func Sandbox(backend SandboxBackend) http.Handler {
-	s := sandbox{backend}
+func Sandbox(backend SandboxBackend, log *slog.Logger) http.Handler {
+	s := sandbox{backend, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sandbox/pay/{projectId}/{orderId}", s.show)
 	mux.HandleFunc("POST /sandbox/pay/{projectId}/{orderId}", s.act)
@@ -149,7 +152,7 @@ func (s sandbox) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, context.Canceled): // the payer has gone
 		s.message(w, r, http.StatusServiceUnavailable, "sandbox_gone")
 	default:
-		slog.ErrorContext(r.Context(), "sandbox page failed", "orderId", r.PathValue("orderId"), "err", err)
+		s.log.ErrorContext(r.Context(), "sandbox page failed", "orderId", r.PathValue("orderId"), "err", err)
 		s.message(w, r, http.StatusInternalServerError, "sandbox_error")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"html"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -69,7 +70,7 @@ func order() checkout.Order {
 
 func get(b *backend, target string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	page.Sandbox(b).ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+	page.Sandbox(b, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 	return w
 }
 
@@ -77,7 +78,7 @@ func post(b *backend, target string, form url.Values) *httptest.ResponseRecorder
 	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
-	page.Sandbox(b).ServeHTTP(w, r)
+	page.Sandbox(b, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 	return w
 }
 
@@ -248,7 +249,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	page.Sandbox(&backend{}).ServeHTTP(w, httptest.NewRequest(http.MethodDelete, path, nil))
+	page.Sandbox(&backend{}, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest(http.MethodDelete, path, nil))
 	checkPage(t, "DELETE", w, http.StatusMethodNotAllowed, "'self'")
 	if w.Header().Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("DELETE: Allow: %q", w.Header().Get("Allow"))

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -79,7 +80,7 @@ type site struct {
 
 func serve(t *testing.T, h *host) site {
 	t.Helper()
-	pages := page.New(h)
+	pages := page.New(h, slog.New(slog.DiscardHandler))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		pages.ServePage(w, r, &checkout.Call{Address: netip.MustParseAddr("192.0.2.7"), RequestID: "req_1"})
 	}))

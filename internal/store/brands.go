@@ -7,6 +7,13 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 )
 
+// TouchBrand makes sure that the project has a brand, be it an empty one, and holds it until the transaction ends.
+func (tx *Tx) TouchBrand(project checkout.ProjectID, now time.Time) error {
+	_, err := tx.exec(`insert into brands (project_id, name, accent, logo_type, logo_hash, updated_at) values ($1, '', '', '', '', $2)
+		on conflict (project_id) do update set updated_at = excluded.updated_at`, string(project), micros(now))
+	return err
+}
+
 // PutBrand stores how the project's page looks, in place of what was there.
 func (tx *Tx) PutBrand(b *checkout.Brand, now time.Time) error {
 	_, err := tx.exec(`insert into brands (project_id, name, accent, logo_type, logo_hash, logo, updated_at)

@@ -23,6 +23,7 @@ import (
 // it: one that sells needs a sell order that it serves, a Poller needs Polled, a Quoter with a Remote needs Quotes.
 type Case struct {
 	Gateway  gateway.Gateway // nil: Remote's account
+	Page     string          // the path of its page in docs, which names all of its settings; empty: none
 	Remote   *Remote         // nil: a gateway without accounts and servers
 	Order    checkout.Order  // a buy order that the gateway serves
 	Sell     *checkout.Order // the sell order; nil: Order, with an s at its id

@@ -60,7 +60,7 @@ func TestSabotage(t *testing.T) {
 	for name, where := range sabotages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTeller$")
+			command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTeller$/^"+where+"$")
 			command.Env = append(os.Environ(), sabotageEnv+"="+name)
 			out, err := command.CombinedOutput()
 			var exit *exec.ExitError

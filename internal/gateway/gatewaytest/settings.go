@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,17 @@ func (c Case) testDescribe(t *testing.T) {
 			t.Errorf("setting %s is a secret of which the values are known", s.Key)
 		}
 		known[s.Key] = true
+	}
+	if c.Page != "" {
+		page, err := os.ReadFile(c.Page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range known {
+			if !strings.Contains(string(page), "`"+key+"`") {
+				t.Errorf("%s does not tell of the setting %s", c.Page, key)
+			}
+		}
 	}
 	if c.Remote == nil {
 		return

@@ -1,10 +1,8 @@
 package moonpay
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,51 +15,34 @@ import (
 	"github.com/sliproad/sliproad/internal/money"
 )
 
-// catalogueVersion is of the form in which Load keeps what MoonPay published; another release may have another.
-const catalogueVersion = 1
+// codes are MoonPay's codes of the assets that its documentation names, as "asset network code", until the list has been
+// loaded.
+const (
+	builtInBuy = `
+	BTC bitcoin btc            ETH ethereum eth            ETH base eth_base          ETH arbitrum eth_arbitrum
+	ETH optimism eth_optimism  USDC ethereum usdc          USDC polygon usdc_polygon  USDC base usdc_base
+	USDC arbitrum usdc_arbitrum                            USDC optimism usdc_optimism
+	USDC solana usdc_sol       MATIC polygon matic_polygon`
+	builtInSell = `
+	BTC bitcoin btc            ETH ethereum eth            USDC ethereum usdc`
+)
 
-// catalogue is what MoonPay publishes (api-reference/widget/getcurrencies, …/getcountries), as far as we have names for it.
-type catalogue struct {
-	Version int      `json:"v"`
-	Crypto  []crypto `json:"crypto"`
-	Fiat    []fiat   `json:"fiat"`
-	Buy     []string `json:"buy,omitempty"`  // the countries whose payers may buy; none: not known
-	Sell    []string `json:"sell,omitempty"` // the ones that may sell
-}
+// builtIn is the same in both worlds.
+var builtIn = func() *gateway.Serving {
+	s := &gateway.Serving{Buy: gateway.Served{Assets: assetsOf(builtInBuy)}, Sell: gateway.Served{Assets: assetsOf(builtInSell)}}
+	for _, currency := range []string{"EUR", "GBP", "USD"} {
+		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, money.Amount{}, money.Amount{}))
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, money.Amount{}, money.Amount{}))
+	}
+	return s.Tidy()
+}()
 
-type crypto struct {
-	Code    string   `json:"code"` // MoonPay's
-	Asset   string   `json:"asset"`
-	Network string   `json:"network"`
-	Sell    bool     `json:"sell,omitempty"`
-	Test    bool     `json:"test,omitempty"`
-	NotIn   []string `json:"notIn,omitempty"`
-}
-
-type fiat struct {
-	Currency string       `json:"currency"`
-	Min      *json.Number `json:"min,omitempty"` // to buy
-	Max      *json.Number `json:"max,omitempty"`
-	Sell     bool         `json:"sell,omitempty"`
-}
-
-// builtIn is what the documentation names, until the list has been loaded.
-var builtIn = catalogue{
-	Crypto: []crypto{
-		{Code: "btc", Asset: "BTC", Network: "bitcoin", Sell: true, Test: true},
-		{Code: "eth", Asset: "ETH", Network: "ethereum", Sell: true, Test: true},
-		{Code: "eth_base", Asset: "ETH", Network: "base", Test: true},
-		{Code: "eth_arbitrum", Asset: "ETH", Network: "arbitrum", Test: true},
-		{Code: "eth_optimism", Asset: "ETH", Network: "optimism", Test: true},
-		{Code: "usdc", Asset: "USDC", Network: "ethereum", Sell: true, Test: true},
-		{Code: "usdc_polygon", Asset: "USDC", Network: "polygon", Test: true},
-		{Code: "usdc_base", Asset: "USDC", Network: "base", Test: true},
-		{Code: "usdc_arbitrum", Asset: "USDC", Network: "arbitrum", Test: true},
-		{Code: "usdc_optimism", Asset: "USDC", Network: "optimism", Test: true},
-		{Code: "usdc_sol", Asset: "USDC", Network: "solana", Test: true},
-		{Code: "matic_polygon", Asset: "MATIC", Network: "polygon", Test: true},
-	},
-	Fiat: []fiat{{Currency: "USD", Sell: true}, {Currency: "EUR", Sell: true}, {Currency: "GBP", Sell: true}},
+func assetsOf(table string) []gateway.ServedAsset {
+	var assets []gateway.ServedAsset
+	for words := range slices.Chunk(strings.Fields(table), 3) {
+		assets = append(assets, gateway.ServedAsset{Code: words[0], Network: words[1], TheirCode: words[2]})
+	}
+	return assets
 }
 
 // networks are MoonPay's networkCodes where ours differ; hyphens aside, the rest are alike.
@@ -69,13 +50,19 @@ var networks = map[string]string{
 	"binance_smart_chain": "bsc", "bnb_chain": "bsc", "avalanche_c_chain": "avalanche", "ripple": "xrp",
 }
 
-// methods are the payment methods for which we have names (platform/guides/pay-with-widget names MoonPay's).
-var methods = []struct{ ours, name, theirs, only string }{
-	{ours: "debit-credit-card", name: "Credit or debit card", theirs: "credit_debit_card"},
+// method is a way to pay, or to be paid, with the currency to which it is bound, if any.
+type method struct {
+	ours, name, theirs, only string
+	payout                   bool
+}
+
+// methods are the ways for which we have names (platform/guides/pay-with-widget names MoonPay's), the one to prefer first.
+var methods = []method{
+	{ours: "debit-credit-card", name: "Credit or debit card", theirs: "credit_debit_card", payout: true},
 	{ours: "apple-pay", name: "Apple Pay", theirs: "apple_pay"},
 	{ours: "google-pay", name: "Google Pay", theirs: "google_pay"},
-	{ours: "sepa", name: "SEPA bank transfer", theirs: "sepa_bank_transfer", only: "EUR"},
-	{ours: "bank-transfer", name: "Bank transfer", theirs: "gbp_bank_transfer", only: "GBP"},
+	{ours: "sepa", name: "SEPA bank transfer", theirs: "sepa_bank_transfer", only: "EUR", payout: true},
+	{ours: "bank-transfer", name: "Bank transfer", theirs: "gbp_bank_transfer", only: "GBP", payout: true},
 	{ours: "open-banking", name: "Open banking", theirs: "gbp_open_banking_payment", only: "GBP"},
 	{ours: "pix", name: "Pix", theirs: "pix_instant_payment", only: "BRL"},
 	{ours: "interac", name: "Interac", theirs: "interac", only: "CAD"},
@@ -83,16 +70,17 @@ var methods = []struct{ ours, name, theirs, only string }{
 	{ours: "venmo", name: "Venmo", theirs: "venmo", only: "USD"},
 }
 
-// payouts are the ids of methods by which a seller is paid.
-var payouts = []string{"debit-credit-card", "sepa", "bank-transfer"}
-
-func theirMethod(ours string) (theirs string, ok bool) {
+// fiatOf is the currency with its methods and limits.
+func fiatOf(kind checkout.OrderType, currency string, least, most money.Amount) gateway.ServedFiat {
+	f := gateway.ServedFiat{Currency: currency}
 	for _, m := range methods {
-		if m.ours == ours {
-			return m.theirs, true
+		if (m.only == "" || m.only == currency) && (kind == checkout.Buy || m.payout) {
+			f.Methods = append(f.Methods, gateway.ServedMethod{
+				ID: m.ours, Name: m.name, Theirs: m.theirs, Min: gateway.Limit{Amount: least}, Max: gateway.Limit{Amount: most},
+			})
 		}
 	}
-	return "", ours == ""
+	return f
 }
 
 // ourMethod is our id of MoonPay's method; one that we don't know keeps its name, in our form.
@@ -105,114 +93,17 @@ func ourMethod(theirs string) string {
 	return strings.ReplaceAll(strings.ToLower(theirs), "_", "-")
 }
 
-// on is an asset on a network, by our names.
-type on struct{ asset, network string }
-
-// market is what MoonPay serves to buyers, or to sellers.
-type market struct {
-	all       gateway.Catalogue
-	codes     map[on]string
-	notIn     map[on][]string
-	countries []string
-}
-
-// in is the market for payers of the country.
-func (m *market) in(country string) gateway.Catalogue {
-	if country == "" {
-		return m.all
+// parseCatalogue reads what Load gave for the environment, or takes what is built in where that makes no sense.
+func parseCatalogue(raw []byte, environment gateway.Environment) *gateway.Serving {
+	var worlds map[gateway.Environment]json.RawMessage
+	if json.Unmarshal(raw, &worlds) != nil {
+		return builtIn
 	}
-	if len(m.countries) > 0 && !slices.Contains(m.countries, country) {
-		return gateway.Catalogue{}
+	s, err := gateway.DecodeServing(worlds[environment])
+	if err != nil {
+		return builtIn
 	}
-	if !slices.ContainsFunc(m.all.Assets, func(a gateway.Asset) bool { return slices.ContainsFunc(a.Networks, m.barred(a.Code, country)) }) {
-		return m.all
-	}
-	here := gateway.Catalogue{Fiats: m.all.Fiats, Methods: m.all.Methods}
-	for _, a := range m.all.Assets {
-		a.Networks = slices.DeleteFunc(slices.Clone(a.Networks), m.barred(a.Code, country))
-		if len(a.Networks) > 0 {
-			here.Assets = append(here.Assets, a)
-		}
-	}
-	return here
-}
-
-func (m *market) barred(code, country string) func(gateway.AssetNetwork) bool {
-	return func(n gateway.AssetNetwork) bool { return slices.Contains(m.notIn[on{code, n.Network}], country) }
-}
-
-// market is what of the catalogue is for orders of the kind. In MoonPay's sandbox not every asset can be had.
-func (c *catalogue) market(kind checkout.OrderType, environment gateway.Environment) *market {
-	m := &market{codes: map[on]string{}, notIn: map[on][]string{}, countries: c.Buy}
-	if kind == checkout.Sell {
-		m.countries = c.Sell
-	}
-	for _, listed := range asset.Assets() {
-		a := gateway.Asset{Code: listed.Code}
-		for _, l := range listed.Networks {
-			at := on{listed.Code, l.Network}
-			i := slices.IndexFunc(c.Crypto, func(x crypto) bool {
-				return on{x.Asset, x.Network} == at && (x.Sell || kind == checkout.Buy) && (x.Test || environment == gateway.Production)
-			})
-			if i < 0 {
-				continue
-			}
-			a.Networks = append(a.Networks, gateway.AssetNetwork{Network: l.Network})
-			m.codes[at], m.notIn[at] = c.Crypto[i].Code, c.Crypto[i].NotIn
-		}
-		if len(a.Networks) > 0 {
-			m.all.Assets = append(m.all.Assets, a)
-		}
-	}
-	for _, f := range c.Fiat {
-		if kind == checkout.Buy || f.Sell {
-			m.all.Fiats = append(m.all.Fiats, f.listed(kind))
-		}
-	}
-	for _, method := range methods {
-		if slices.ContainsFunc(m.all.Fiats, func(f gateway.Fiat) bool { return slices.Contains(f.Methods, method.ours) }) {
-			m.all.Methods = append(m.all.Methods, gateway.PaymentMethod{ID: method.ours, Name: method.name})
-		}
-	}
-	return m
-}
-
-func (f *fiat) listed(kind checkout.OrderType) gateway.Fiat {
-	listed := gateway.Fiat{Currency: f.Currency}
-	for _, method := range methods {
-		if (method.only == "" || method.only == f.Currency) && (kind == checkout.Buy || slices.Contains(payouts, method.ours)) {
-			listed.Methods = append(listed.Methods, method.ours)
-		}
-	}
-	if kind == checkout.Buy {
-		listed.Min, listed.Max = amount(f.Min), amount(f.Max)
-	}
-	return listed
-}
-
-// amount is a limit; one that can't be read is none.
-func amount(n *json.Number) money.Amount {
-	if n == nil {
-		return money.Amount{}
-	}
-	a, _ := gateway.Number(*n)
-	return a
-}
-
-// parseCatalogue reads what Load gave, or takes what is built in where that makes no sense.
-func parseCatalogue(raw []byte) *catalogue {
-	var c catalogue
-	if json.Unmarshal(raw, &c) != nil || c.Version != catalogueVersion || c.check() != nil {
-		return &builtIn
-	}
-	return &c
-}
-
-func (c *catalogue) check() error {
-	if len(c.Crypto) == 0 || len(c.Fiat) == 0 || len(c.Buy) == 0 {
-		return errors.New("moonpay: the published lists have no crypto currency, no fiat currency or no country that we know")
-	}
-	return nil
+	return s
 }
 
 // published is a currency of MoonPay's list.
@@ -231,50 +122,92 @@ type published struct {
 	} `json:"metadata"`
 }
 
-// Load asks for the currencies and the countries.
+// country is one of MoonPay's list.
+type country struct {
+	Alpha2        string `json:"alpha2"`
+	IsBuyAllowed  bool   `json:"isBuyAllowed"`
+	IsSellAllowed bool   `json:"isSellAllowed"`
+}
+
+// Load asks for the currencies and the countries. The two worlds differ in the assets: not all can be tested.
 func (g *account) Load(ctx context.Context) ([]byte, error) {
 	var currencies []published
 	if err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.api + "/v3/currencies"}, &currencies); err != nil {
 		return nil, fmt.Errorf("moonpay: %w", err)
 	}
-	var countries []struct {
-		Alpha2        string `json:"alpha2"`
-		IsBuyAllowed  bool   `json:"isBuyAllowed"`
-		IsSellAllowed bool   `json:"isSellAllowed"`
-	}
+	var countries []country
 	if err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.api + "/v3/countries"}, &countries); err != nil {
 		return nil, fmt.Errorf("moonpay: %w", err)
 	}
-	c := catalogue{Version: catalogueVersion}
-	for _, p := range currencies {
-		c.add(&p)
-	}
-	for _, country := range countries {
-		code, known := checkout.LookupCountry(country.Alpha2)
-		if known && country.IsBuyAllowed {
-			c.Buy = append(c.Buy, code)
+	worlds := map[gateway.Environment]json.RawMessage{}
+	for _, environment := range []gateway.Environment{gateway.Sandbox, gateway.Production} {
+		encoded, err := servingOf(environment, currencies, countries).Encode()
+		if err != nil {
+			return nil, fmt.Errorf("moonpay: lists of %d currencies and %d countries: %w", len(currencies), len(countries), err)
 		}
-		if known && country.IsSellAllowed {
-			c.Sell = append(c.Sell, code)
-		}
+		worlds[environment] = encoded
 	}
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(c.Crypto, func(a, b crypto) int { return cmp.Compare(a.Code, b.Code) })
-	slices.SortFunc(c.Fiat, func(a, b fiat) int { return cmp.Compare(a.Currency, b.Currency) })
-	return json.Marshal(c)
+	return json.Marshal(worlds)
 }
 
-// add takes a currency up for which we have names. A code is that of the asset, and mostly an underscore and something of the
-// network; which network it is, metadata tells.
-func (c *catalogue) add(p *published) {
-	if p.Type == "fiat" {
-		if currency, known := money.LookupCurrency(strings.ToUpper(p.Code)); known {
-			c.Fiat = append(c.Fiat, fiat{Currency: currency.Code, Min: p.MinBuyAmount, Max: p.MaxBuyAmount, Sell: p.IsSellSupported})
+// servingOf is what the lists come to in the environment. Where payers of a country may buy only, or sell only, the assets of
+// the other kind are without it.
+func servingOf(environment gateway.Environment, currencies []published, countries []country) *gateway.Serving {
+	var s gateway.Serving
+	var noBuy, noSell []string
+	for _, c := range countries {
+		alpha2, known := checkout.LookupCountry(c.Alpha2)
+		if !known || !c.IsBuyAllowed && !c.IsSellAllowed {
+			continue
 		}
-		return
+		s.Countries = append(s.Countries, alpha2)
+		if !c.IsBuyAllowed {
+			noBuy = append(noBuy, alpha2)
+		}
+		if !c.IsSellAllowed {
+			noSell = append(noSell, alpha2)
+		}
 	}
+	if len(s.Countries) == 0 {
+		return &gateway.Serving{} // which nobody takes for a list
+	}
+	for _, p := range currencies {
+		if p.Type == "fiat" {
+			p.addFiat(&s)
+			continue
+		}
+		a, ok := p.asset()
+		if !ok || !p.SupportsTestMode && environment == gateway.Sandbox {
+			continue
+		}
+		buy, sell := a, a
+		buy.Without, sell.Without = slices.Concat(p.NotIn, noBuy), slices.Concat(p.NotIn, noSell)
+		s.Buy.Assets = append(s.Buy.Assets, buy)
+		if p.IsSellSupported {
+			s.Sell.Assets = append(s.Sell.Assets, sell)
+		}
+	}
+	return &s
+}
+
+// addFiat adds a fiat currency. Its limits are those to buy; one that can't be read is none.
+func (p *published) addFiat(s *gateway.Serving) {
+	limit := func(n *json.Number) (a money.Amount) {
+		if n != nil {
+			a, _ = gateway.Number(*n)
+		}
+		return a
+	}
+	currency := strings.ToUpper(p.Code)
+	s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, limit(p.MinBuyAmount), limit(p.MaxBuyAmount)))
+	if p.IsSellSupported {
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, money.Amount{}, money.Amount{}))
+	}
+}
+
+// asset is the currency by our names, where we have some. A code is that of the asset, and mostly an underscore and something
+// of the network; which network it is, metadata tells.
+func (p *published) asset() (gateway.ServedAsset, bool) {
 	ticker, _, _ := strings.Cut(strings.ToUpper(p.Code), "_")
 	network, ok := networks[p.Metadata.NetworkCode]
 	if !ok {
@@ -283,9 +216,7 @@ func (c *catalogue) add(p *published) {
 	coin, known := asset.LookupAsset(ticker)
 	contract, _ := p.Metadata.ContractAddress.(string)
 	if _, lives := coin.OnNetwork(network); !known || !lives || p.IsSuspended || gateway.OtherToken(ticker, network, contract) {
-		return
+		return gateway.ServedAsset{}, false
 	}
-	c.Crypto = append(c.Crypto, crypto{
-		Code: p.Code, Asset: ticker, Network: network, Sell: p.IsSellSupported, Test: p.SupportsTestMode, NotIn: p.NotIn,
-	})
+	return gateway.ServedAsset{Code: ticker, Network: network, TheirCode: p.Code}, true
 }

@@ -88,45 +88,30 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := parseCatalogue(a.Catalogue)
 	return &account{
-		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiURL, apiURL),
+		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiURL, apiURL), serving: parseCatalogue(a.Catalogue, a.Environment()),
 		call: gatewaycall.Client{HTTP: p.client, Secrets: []string{a.Settings["secretKey"], a.Settings["webhookKey"]}},
-		buy:  known.market(checkout.Buy, a.Environment()), sell: known.market(checkout.Sell, a.Environment()),
 	}, nil
 }
 
 // account is a project's account at MoonPay.
 type account struct {
-	a         gateway.Account
-	limits    gateway.Limits
-	api       string
-	call      gatewaycall.Client
-	buy, sell *market
+	a       gateway.Account
+	limits  gateway.Limits
+	api     string
+	call    gatewaycall.Client
+	serving *gateway.Serving
 }
 
 // Describe tells what MoonPay is.
 func (g *account) Describe() gateway.Description { return describe() }
 
-func (g *account) market(kind checkout.OrderType) *market {
-	if kind == checkout.Sell {
-		return g.sell
-	}
-	return g.buy
-}
-
 // Check tells whether MoonPay serves the order, by what it published last.
-func (g *account) Check(o *checkout.Order) error {
-	listed := g.List(o.Type, o.Country)
-	return listed.Check(o, "MoonPay", g.limits)
-}
+func (g *account) Check(o *checkout.Order) error { return g.serving.Check("MoonPay", o, g.limits) }
 
 // List tells what MoonPay serves.
 func (g *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
-	if country != "" && g.limits.Countries != nil && !slices.Contains(g.limits.Countries, country) {
-		return gateway.Catalogue{}
-	}
-	return g.market(kind).in(country)
+	return g.serving.List(kind, country, g.limits)
 }
 
 // CreateCheckout makes nothing yet: the URL is made when the payer comes, as it is bound to the payer's address.
@@ -141,19 +126,19 @@ func (g *account) FindCheckout(context.Context, gateway.Request) (gateway.Checko
 
 // OpenCheckout makes the signed URL of the widget.
 func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
-	code, ok := g.market(r.Order.Type).codes[on{r.Order.CryptoCurrency, r.Order.Network}]
+	coin, ok := g.serving.Of(r.Order.Type).Asset(r.Order.CryptoCurrency, r.Order.Network)
 	if !ok {
 		return gateway.Checkout{}, errors.New("moonpay: it does not serve " + r.Order.CryptoCurrency + " on " + r.Order.Network + " any longer")
 	}
 	if r.Order.Type == checkout.Sell {
 		base := g.a.BaseURL("widgetBaseURL", sellSandboxURL, sellURL)
-		return gateway.Checkout{URL: base + g.sign(g.sellQuery(r, code))}, nil
+		return gateway.Checkout{URL: base + g.sign(g.sellQuery(r, coin.TheirCode))}, nil
 	}
 	if !r.Address.IsValid() {
 		return gateway.Checkout{}, errors.New("moonpay: the payer's address is not known, and MoonPay opens no URL that is not bound to it; check the setting of trusted proxies")
 	}
 	base := g.a.BaseURL("widgetBaseURL", buySandboxURL, buyURL)
-	return gateway.Checkout{URL: base + g.sign(g.buyQuery(r, code))}, nil
+	return gateway.Checkout{URL: base + g.sign(g.buyQuery(r, coin.TheirCode))}, nil
 }
 
 // buyQuery follows widget/on-ramp/customization/parameters. With lockAmount, the amount and both currencies can't be changed,

@@ -209,6 +209,7 @@ func suite(tb testing.TB) gatewaytest.Case {
 		return mux
 	}
 	return gatewaytest.Case{
+		Page: "../../../docs/gateways/moonpay.md",
 		Remote: &gatewaytest.Remote{
 			Provider: func(client *http.Client) gateway.Provider { return moonpay.New(client) },
 			Account:  accountOf("minAmount", "20 USD", "maxAmount", "5000 USD", "countries", "DE, US"), Server: fake(tb),

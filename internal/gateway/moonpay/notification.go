@@ -50,13 +50,10 @@ type transaction struct {
 	UpdatedAt             string      `json:"updatedAt"`
 	BaseCurrencyAmount    json.Number `json:"baseCurrencyAmount"`
 	QuoteCurrencyAmount   json.Number `json:"quoteCurrencyAmount"`
-	BaseCurrency          struct {
-		Type string `json:"type"`
-	} `json:"baseCurrency"`
-	CryptoTransactionID string  `json:"cryptoTransactionId"`
-	DepositHash         string  `json:"depositHash"`
-	FailureReason       string  `json:"failureReason"`
-	Stages              []stage `json:"stages"`
+	CryptoTransactionID   string      `json:"cryptoTransactionId"`
+	DepositHash           string      `json:"depositHash"`
+	FailureReason         string      `json:"failureReason"`
+	Stages                []stage     `json:"stages"`
 }
 
 type stage struct {

@@ -45,11 +45,13 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 	if err := g.Check(o); err != nil {
 		return gateway.Quote{}, err
 	}
-	method, ok := theirMethod(r.PaymentMethod)
-	if !ok {
-		return gateway.Quote{}, checkout.FailField(checkout.CodeValidation, "paymentMethod", "is not one that MoonPay serves: "+r.PaymentMethod)
+	part := g.serving.Of(o.Type)
+	currency, _ := part.Fiat(o.FiatCurrency)
+	method, ok := currency.Method(r.PaymentMethod)
+	if !ok && r.PaymentMethod != "" {
+		return gateway.Quote{}, checkout.FailField(checkout.CodeValidation, "paymentMethod", "is not one that MoonPay serves for "+o.FiatCurrency+": "+r.PaymentMethod)
 	}
-	code := g.market(o.Type).codes[on{o.CryptoCurrency, o.Network}]
+	coin, _ := part.Asset(o.CryptoCurrency, o.Network)
 	q := url.Values{"apiKey": {g.a.Settings["apiKey"]}}
 	kind, fiat, amount, methodName := "buy_quote", "baseCurrencyCode", "baseCurrencyAmount", "paymentMethod"
 	if o.Type == checkout.Sell {
@@ -59,12 +61,12 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 	}
 	q.Set(fiat, strings.ToLower(o.FiatCurrency))
 	q.Set(amount, o.FiatAmount.String())
-	if method != "" {
-		q.Set(methodName, method)
+	if ok {
+		q.Set(methodName, method.Theirs)
 	}
 	var answer quote
 	err := g.call.JSON(ctx, gatewaycall.Request{
-		Method: http.MethodGet, URL: g.api + "/v3/currencies/" + url.PathEscape(code) + "/" + kind + "?" + q.Encode(),
+		Method: http.MethodGet, URL: g.api + "/v3/currencies/" + url.PathEscape(coin.TheirCode) + "/" + kind + "?" + q.Encode(),
 	}, &answer)
 	if err != nil {
 		return gateway.Quote{}, refusal(o, err)

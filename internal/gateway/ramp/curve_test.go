@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"fmt"
 	"math/big"
+	"sync"
 )
 
 // This is ECDSA over secp256k1 as textbooks have it, so that signatures are made by other code than verifies them. It is slow
@@ -73,9 +75,15 @@ func publicKey(private *big.Int) string {
 	return base64.StdEncoding.EncodeToString(append(der, p.y.FillBytes(make([]byte, 32))...))
 }
 
+var signatures sync.Map // that were made already, as they are slow
+
 // signBody is the base64 of the DER of a signature over SHA-256 of the message. High chooses which of the two values of s,
 // which are both right: OpenSSL, which Ramp's servers have, gives either.
 func signBody(private *big.Int, message []byte, high bool) string {
+	made := fmt.Sprint(private, high, string(message))
+	if signature, ok := signatures.Load(made); ok {
+		return fmt.Sprint(signature)
+	}
 	digest := sha256.Sum256(message)
 	seed := sha256.Sum256(append(private.Bytes(), digest[:]...))
 	k := mod(new(big.Int).SetBytes(seed[:]), group)
@@ -88,5 +96,7 @@ func signBody(private *big.Int, message []byte, high bool) string {
 	if err != nil {
 		panic(err)
 	}
-	return base64.StdEncoding.EncodeToString(der)
+	signature := base64.StdEncoding.EncodeToString(der)
+	signatures.Store(made, signature)
+	return signature
 }

@@ -1,67 +1,42 @@
 package ramp
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
-	"github.com/sliproad/sliproad/internal/asset"
-	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
-// catalogueVersion is of the form in which Load keeps what Ramp published; another release may have another.
-const catalogueVersion = 1
+// The codes that documentation and public code name, as "asset network code", until the lists have been loaded.
+const (
+	builtInBuy  = `BTC bitcoin BTC_BTC  ETH ethereum ETH_ETH  USDC polygon MATIC_USDC  USDC base BASE_USDC  USDC arbitrum ARBITRUM_USDC`
+	builtInSell = `BTC bitcoin BTC_BTC  ETH ethereum ETH_ETH  USDC polygon MATIC_USDC`
+)
 
-// catalogue is what Ramp publishes, as far as we have names for it.
-type catalogue struct {
-	Version int      `json:"v"`
-	Crypto  []crypto `json:"crypto"`
-	Fiat    []fiat   `json:"fiat"`
-}
+// mostAsked are the currencies that are built in, and of which the limits are loaded.
+var mostAsked = []string{"EUR", "GBP", "USD"}
 
-type crypto struct {
-	Code    string `json:"code"` // Ramp's
-	Asset   string `json:"asset"`
-	Network string `json:"network"`
-	Buy     bool   `json:"buy,omitempty"`
-	Sell    bool   `json:"sell,omitempty"`
-}
+var builtIn = func() *gateway.Serving {
+	s := &gateway.Serving{Buy: gateway.Served{Assets: assetsOf(builtInBuy)}, Sell: gateway.Served{Assets: assetsOf(builtInSell)}}
+	for _, currency := range mostAsked {
+		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(payments, currency, published{}))
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(payouts, currency, published{}))
+	}
+	return s.Tidy()
+}()
 
-// fiat is served to buy or to sell where there are limits, though they may be empty.
-type fiat struct {
-	Currency string  `json:"currency"`
-	Buy      *limits `json:"buy,omitempty"`
-	Sell     *limits `json:"sell,omitempty"`
-}
-
-// limits are of the fiat amount; nothing is none.
-type limits struct {
-	Min json.Number `json:"min,omitempty"`
-	Max json.Number `json:"max,omitempty"`
-}
-
-// builtIn is what documentation and public code name, until the lists have been loaded.
-var builtIn = catalogue{
-	Crypto: []crypto{
-		{Code: "BTC_BTC", Asset: "BTC", Network: "bitcoin", Buy: true, Sell: true},
-		{Code: "ETH_ETH", Asset: "ETH", Network: "ethereum", Buy: true, Sell: true},
-		{Code: "MATIC_USDC", Asset: "USDC", Network: "polygon", Buy: true, Sell: true},
-		{Code: "BASE_USDC", Asset: "USDC", Network: "base", Buy: true},
-		{Code: "ARBITRUM_USDC", Asset: "USDC", Network: "arbitrum", Buy: true},
-	},
-	Fiat: []fiat{
-		{Currency: "EUR", Buy: &limits{}, Sell: &limits{}},
-		{Currency: "USD", Buy: &limits{}, Sell: &limits{}},
-		{Currency: "GBP", Buy: &limits{}, Sell: &limits{}},
-	},
+func assetsOf(table string) []gateway.ServedAsset {
+	var assets []gateway.ServedAsset
+	for words := range slices.Chunk(strings.Fields(table), 3) {
+		assets = append(assets, gateway.ServedAsset{Code: words[0], Network: words[1], TheirCode: words[2]})
+	}
+	return assets
 }
 
 // chains are Ramp's, as wallets map them (https://github.com/gemwalletcom/core).
@@ -94,89 +69,28 @@ var (
 	}
 )
 
-func methodsOf(kind checkout.OrderType) []method {
-	if kind == checkout.Sell {
-		return payouts
-	}
-	return payments
-}
-
-func byID(methods []method, id string) []method {
-	i := slices.IndexFunc(methods, func(m method) bool { return m.ours == id })
-	if i < 0 {
-		return nil
-	}
-	return methods[i : i+1]
-}
-
-// on is an asset on a network, by our names.
-type on struct{ asset, network string }
-
-// market is what Ramp serves to buyers, or to sellers.
-type market struct {
-	all   gateway.Catalogue
-	codes map[on]string
-}
-
-// market is what of the catalogue is for orders of the kind.
-func (c *catalogue) market(kind checkout.OrderType) *market {
-	m := &market{codes: map[on]string{}}
-	for _, listed := range asset.Assets() {
-		a := gateway.Asset{Code: listed.Code}
-		for _, l := range listed.Networks {
-			at := on{listed.Code, l.Network}
-			i := slices.IndexFunc(c.Crypto, func(x crypto) bool {
-				return on{x.Asset, x.Network} == at && (kind == checkout.Buy && x.Buy || kind == checkout.Sell && x.Sell)
+// fiatOf is the currency with its methods and limits. A limit that can't be read, or is less than 0, is none.
+func fiatOf(methods []method, currency string, p published) gateway.ServedFiat {
+	f := gateway.ServedFiat{Currency: currency}
+	least, _ := gateway.Number(p.Min)
+	most, _ := gateway.Number(p.Max)
+	for _, m := range methods {
+		if m.only == "" || m.only == currency {
+			f.Methods = append(f.Methods, gateway.ServedMethod{
+				ID: m.ours, Name: m.name, Theirs: m.theirs, Min: gateway.Limit{Amount: least}, Max: gateway.Limit{Amount: most},
 			})
-			if i >= 0 {
-				a.Networks = append(a.Networks, gateway.AssetNetwork{Network: l.Network})
-				m.codes[at] = c.Crypto[i].Code
-			}
-		}
-		if len(a.Networks) > 0 {
-			m.all.Assets = append(m.all.Assets, a)
 		}
 	}
-	for _, f := range c.Fiat {
-		within := f.Buy
-		if kind == checkout.Sell {
-			within = f.Sell
-		}
-		if within == nil {
-			continue
-		}
-		listed := gateway.Fiat{Currency: f.Currency}
-		listed.Min, _ = gateway.Number(within.Min) // one that can't be read is none
-		listed.Max, _ = gateway.Number(within.Max)
-		for _, way := range methodsOf(kind) {
-			if way.only == "" || way.only == f.Currency {
-				listed.Methods = append(listed.Methods, way.ours)
-			}
-		}
-		m.all.Fiats = append(m.all.Fiats, listed)
-	}
-	for _, way := range methodsOf(kind) {
-		if slices.ContainsFunc(m.all.Fiats, func(f gateway.Fiat) bool { return slices.Contains(f.Methods, way.ours) }) {
-			m.all.Methods = append(m.all.Methods, gateway.PaymentMethod{ID: way.ours, Name: way.name})
-		}
-	}
-	return m
+	return f
 }
 
 // parseCatalogue reads what Load gave, or takes what is built in where that makes no sense.
-func parseCatalogue(raw []byte) *catalogue {
-	var c catalogue
-	if json.Unmarshal(raw, &c) != nil || c.Version != catalogueVersion || c.check() != nil {
-		return &builtIn
+func parseCatalogue(raw []byte) *gateway.Serving {
+	s, err := gateway.DecodeServing(raw)
+	if err != nil {
+		return builtIn
 	}
-	return &c
-}
-
-func (c *catalogue) check() error {
-	if len(c.Crypto) == 0 || len(c.Fiat) == 0 {
-		return errors.New("ramp: the published lists have no crypto currency or no fiat currency that we know")
-	}
-	return nil
+	return s
 }
 
 // published is a HostAssetsConfig (rest-api-v3-reference): the assets, and the limits in the currency that was asked for, less
@@ -199,11 +113,8 @@ func (g *account) assetsURL(flow, currency string) string {
 	}.Encode()
 }
 
-// offramp is the part of a path that is for sellers.
-const offramp = "/offramp"
-
-// Load asks for the currencies, the assets of both flows, and the limits in the currencies that most are asked for; in others
-// Ramp's own page tells them.
+// Load asks for the currencies, the assets to buy and to sell, and the limits in the currencies that are asked for most; in
+// others Ramp's own page tells them.
 func (g *account) Load(ctx context.Context) ([]byte, error) {
 	var currencies []struct {
 		Currency string `json:"fiatCurrency"`
@@ -213,74 +124,41 @@ func (g *account) Load(ctx context.Context) ([]byte, error) {
 	if err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.api + "/host-api/v3/currencies"}, &currencies); err != nil {
 		return nil, fmt.Errorf("ramp: %w", err)
 	}
-	c := catalogue{Version: catalogueVersion}
+	var s gateway.Serving
 	for _, one := range currencies {
-		f := fiat{Currency: one.Currency}
-		if _, known := money.LookupCurrency(one.Currency); !known || !one.Onramp && !one.Offramp {
-			continue
-		}
-		for flow, served := range map[string]bool{"": one.Onramp, offramp: one.Offramp} {
-			if err := g.loadFlow(ctx, &c, &f, flow, served); err != nil {
+		if one.Onramp {
+			if err := g.load(ctx, &s.Buy, one.Currency, "", payments); err != nil {
 				return nil, err
 			}
 		}
-		c.Fiat = append(c.Fiat, f)
-	}
-	if err := c.check(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(c.Crypto, func(a, b crypto) int { return cmp.Compare(a.Code, b.Code) })
-	return json.Marshal(c)
-}
-
-// loadFlow adds the limits of the currency in the flow and, with them, assets that aren't there yet.
-func (g *account) loadFlow(ctx context.Context, c *catalogue, f *fiat, flow string, served bool) error {
-	if !served {
-		return nil
-	}
-	within := &limits{}
-	if flow == offramp {
-		f.Sell = within
-	} else {
-		f.Buy = within
-	}
-	if !slices.ContainsFunc(builtIn.Fiat, func(most fiat) bool { return most.Currency == f.Currency }) {
-		return nil
-	}
-	var p published
-	if err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.assetsURL(flow, f.Currency)}, &p); err != nil {
-		return fmt.Errorf("ramp: %w", err)
-	}
-	for into, n := range map[*json.Number]json.Number{&within.Min: p.Min, &within.Max: p.Max} {
-		if amount, err := gateway.Number(n); err == nil && amount.IsSet() {
-			*into = n
+		if one.Offramp {
+			if err := g.load(ctx, &s.Sell, one.Currency, "/offramp", payouts); err != nil {
+				return nil, err
+			}
 		}
 	}
+	encoded, err := s.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("ramp: a list of %d currencies: %w", len(currencies), err)
+	}
+	return encoded, nil
+}
+
+// load adds the currency, its limits and, with them, the assets.
+func (g *account) load(ctx context.Context, to *gateway.Served, currency, flow string, methods []method) error {
+	var p published
+	if slices.Contains(mostAsked, currency) {
+		if err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.assetsURL(flow, currency)}, &p); err != nil {
+			return fmt.Errorf("ramp: %w", err)
+		}
+	}
+	to.Fiats = append(to.Fiats, fiatOf(methods, currency, p))
 	for _, a := range p.Assets {
-		if a.Enabled != nil && !*a.Enabled || a.Hidden {
+		network, known := chains[a.Chain]
+		if !known || a.Hidden || a.Enabled != nil && !*a.Enabled || gateway.OtherToken(a.Symbol, network, a.Address) {
 			continue
 		}
-		c.add(a.Chain, a.Symbol, a.Address, flow)
+		to.Assets = append(to.Assets, gateway.ServedAsset{Code: a.Symbol, Network: network, TheirCode: a.Chain + "_" + a.Symbol})
 	}
 	return nil
-}
-
-// add takes an asset up for which we have names.
-func (c *catalogue) add(chain, symbol, address, flow string) {
-	network := chains[chain]
-	coin, known := asset.LookupAsset(symbol)
-	if _, lives := coin.OnNetwork(network); !known || !lives || gateway.OtherToken(symbol, network, address) {
-		return
-	}
-	code := chain + "_" + symbol
-	i := slices.IndexFunc(c.Crypto, func(x crypto) bool { return x.Code == code })
-	if i < 0 {
-		i = len(c.Crypto)
-		c.Crypto = append(c.Crypto, crypto{Code: code, Asset: symbol, Network: network})
-	}
-	if flow == offramp {
-		c.Crypto[i].Sell = true
-	} else {
-		c.Crypto[i].Buy = true
-	}
 }

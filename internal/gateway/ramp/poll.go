@@ -89,10 +89,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 
 // ask asks for one purchase or sale.
 func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout.Order, id, token string) (gateway.Update, error) {
-	to := reference{
-		order: o.ID, kind: o.Type, asset: g.market(o.Type).codes[on{o.CryptoCurrency, o.Network}], wallet: o.WalletAddress,
-		amount: o.FiatAmount, currency: o.FiatCurrency,
-	}
+	to := reference{order: o.ID, kind: o.Type, wallet: o.WalletAddress, amount: o.FiatAmount, currency: o.FiatCurrency}
 	path := "/host-api/purchase/"
 	if o.Type == checkout.Sell {
 		path = "/host-api/offramp/sale/"
@@ -106,6 +103,7 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 		if err = call.JSON(ctx, request, &s); err != nil {
 			return gateway.Update{}, err
 		}
+		to.asset = s.Crypto.Asset.as(o)
 		u, err = s.update(&to, s.status())
 		version = s.Fiat.Status + s.UpdatedAt
 	} else {
@@ -113,6 +111,7 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 		if err = call.JSON(ctx, request, &p); err != nil {
 			return gateway.Update{}, err
 		}
+		to.asset = p.Asset.as(o)
 		u, err = p.update(&to, known(statuses, p.Status))
 		version = p.Status + p.UpdatedAt
 	}
@@ -125,6 +124,14 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 	sum := sha256.Sum256([]byte("polled\n" + id + "\n" + version))
 	u.DedupKey = hex.EncodeToString(sum[:])
 	return u, nil
+}
+
+// as is the asset's own code if it is the order's asset, which may have left what Ramp serves since; else the order's, in words.
+func (a *listedAsset) as(o *checkout.Order) string {
+	if a.Symbol == o.CryptoCurrency && chains[a.Chain] == o.Network {
+		return a.code()
+	}
+	return o.CryptoCurrency + " on " + o.Network
 }
 
 // status is ours for the sale's. What a sale's statuses are is not published, so that none of them ends an order; only its

@@ -39,18 +39,22 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 	if o.Type == checkout.Sell {
 		kind = "offramp"
 	}
-	wanted := methodsOf(o.Type)
+	part := g.serving.Of(o.Type)
+	currency, _ := part.Fiat(o.FiatCurrency)
+	wanted := currency.Methods
 	if r.PaymentMethod != "" {
-		wanted = byID(wanted, r.PaymentMethod)
-		if len(wanted) == 0 {
-			return gateway.Quote{}, checkout.FailField(checkout.CodeValidation, "paymentMethod", "is not one that Ramp serves: "+r.PaymentMethod)
+		m, ok := currency.Method(r.PaymentMethod)
+		if !ok {
+			return gateway.Quote{}, notByMethod(r)
 		}
+		wanted = []gateway.ServedMethod{m}
 	}
+	listed, _ := part.Asset(o.CryptoCurrency, o.Network)
 	var answer map[string]json.RawMessage
 	err := g.call.JSON(ctx, gatewaycall.Request{
 		Method: http.MethodPost, URL: g.api + "/host-api/v3/" + kind + "/quote/all?hostApiKey=" + url.QueryEscape(g.a.Settings["hostApiKey"]),
 		Body: map[string]any{
-			"cryptoAssetSymbol": g.market(o.Type).codes[on{o.CryptoCurrency, o.Network}], "fiatCurrency": o.FiatCurrency,
+			"cryptoAssetSymbol": listed.TheirCode, "fiatCurrency": o.FiatCurrency,
 			"fiatValue": json.Number(o.FiatAmount.String()),
 		},
 	}, &answer)
@@ -62,7 +66,7 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 		return gateway.Quote{}, errors.New("ramp: the quote has no asset")
 	}
 	for _, m := range wanted {
-		raw, ok := answer[m.theirs]
+		raw, ok := answer[m.Theirs]
 		if !ok || string(raw) == "null" {
 			continue
 		}
@@ -70,13 +74,17 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 		if err != nil {
 			return gateway.Quote{}, fmt.Errorf("ramp: the quote can't be read: %w", err)
 		}
-		told.PaymentMethod = m.ours
+		told.PaymentMethod = m.ID
 		return told, nil
 	}
 	if r.PaymentMethod != "" {
-		return gateway.Quote{}, checkout.FailField(checkout.CodeValidation, "paymentMethod", "is not one that Ramp serves for "+o.FiatCurrency+": "+r.PaymentMethod)
+		return gateway.Quote{}, notByMethod(r)
 	}
 	return gateway.Quote{}, errors.New("ramp: the quote has no payment method that we know")
+}
+
+func notByMethod(r gateway.QuoteRequest) error {
+	return checkout.FailField(checkout.CodeValidation, "paymentMethod", "is not one that Ramp serves for "+r.Order.FiatCurrency+": "+r.PaymentMethod)
 }
 
 // refusal tells a payer's error from others by the code's words, as there is no list of the codes.

@@ -103,12 +103,10 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	}
 	reference := hmac.New(sha256.New, signing.Seed())
 	reference.Write([]byte("references in the URLs of Ramp's webhooks"))
-	known := parseCatalogue(a.Catalogue)
 	return &account{
 		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiDemoURL, apiURL), signing: signing, public: public,
-		reference: reference.Sum(nil),
-		call:      gatewaycall.Client{HTTP: p.client, Secrets: []string{a.Settings["signingKey"], a.Settings["ipHashSecret"]}},
-		buy:       known.market(checkout.Buy), sell: known.market(checkout.Sell),
+		reference: reference.Sum(nil), serving: parseCatalogue(a.Catalogue),
+		call: gatewaycall.Client{HTTP: p.client, Secrets: []string{a.Settings["signingKey"], a.Settings["ipHashSecret"]}},
 	}, nil
 }
 
@@ -156,31 +154,18 @@ type account struct {
 	signing   ed25519.PrivateKey
 	public    *secp256k1.PublicKey
 	reference []byte // the key that authenticates references
-	buy, sell *market
+	serving   *gateway.Serving
 }
 
 // Describe tells what Ramp is.
 func (g *account) Describe() gateway.Description { return describe() }
 
-func (g *account) market(kind checkout.OrderType) *market {
-	if kind == checkout.Sell {
-		return g.sell
-	}
-	return g.buy
-}
-
 // Check tells whether Ramp serves the order, by what it published last.
-func (g *account) Check(o *checkout.Order) error {
-	listed := g.List(o.Type, o.Country)
-	return listed.Check(o, "Ramp", g.limits)
-}
+func (g *account) Check(o *checkout.Order) error { return g.serving.Check("Ramp", o, g.limits) }
 
 // List tells what Ramp serves, the same in all countries that the operator allows: Ramp itself decides by the payer.
 func (g *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
-	if country != "" && g.limits.Countries != nil && !slices.Contains(g.limits.Countries, country) {
-		return gateway.Catalogue{}
-	}
-	return g.market(kind).all
+	return g.serving.List(kind, country, g.limits)
 }
 
 // CreateCheckout makes nothing yet: the URL is made when the payer comes, as its signature carries the time.
@@ -196,7 +181,7 @@ func (g *account) FindCheckout(context.Context, gateway.Request) (gateway.Checko
 // OpenCheckout makes the signed URL of the widget.
 func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
 	o := r.Order
-	code, ok := g.market(o.Type).codes[on{o.CryptoCurrency, o.Network}]
+	coin, ok := g.serving.Of(o.Type).Asset(o.CryptoCurrency, o.Network)
 	switch {
 	case !ok:
 		return gateway.Checkout{}, errors.New("ramp: it does not serve " + o.CryptoCurrency + " on " + o.Network + " any longer")
@@ -205,7 +190,7 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	case g.a.Settings["ipHashSecret"] != "" && !r.Address.IsValid():
 		return gateway.Checkout{}, errors.New("ramp: the payer's address is not known, and the account binds its URLs to it; check the setting of trusted proxies")
 	}
-	q := g.query(r, code)
+	q := g.query(r, coin.TheirCode)
 	if secret := g.a.Settings["ipHashSecret"]; secret != "" {
 		// As published by one who works on it (https://github.com/macbem/signed-url-test); the documentation is silent.
 		sum := sha256.Sum256([]byte(secret + "-" + g.a.Settings["hostApiKey"] + "-" + r.Address.Unmap().WithZone("").String()))

@@ -236,6 +236,7 @@ func suite(tb testing.TB) gatewaytest.Case {
 		return mux
 	}
 	return gatewaytest.Case{
+		Page: "../../../docs/gateways/ramp.md",
 		Remote: &gatewaytest.Remote{
 			Provider: func(client *http.Client) gateway.Provider { return ramp.New(client) }, Account: a, Server: fake(tb),
 			Malformed: map[string][]string{
@@ -510,6 +511,12 @@ func TestPoll(t *testing.T) {
 	if updates, err := poll(mux); err != nil || len(updates) != 1 || updates[0].Status != checkout.OrderCompleted || updates[0].ExternalOrderID != "first" {
 		t.Errorf("two purchases: %+v, %v", updates, err)
 	}
+	other := o
+	other.Network = "base"
+	updates, err := mustOpen(a, mux).(gateway.Poller).Poll(t.Context(), gateway.Request{Order: &other, Now: now})
+	if err != nil || len(updates) != 1 || updates[0].Status != checkout.OrderProcessing || !strings.Contains(updates[0].FailureReason, "ETH_ETH in place of ETH on base") {
+		t.Errorf("another network: %+v, %v", updates, err)
+	}
 	for _, server := range []http.Handler{gatewaytest.Answer(500, `{"message":"secret token-first token-second"}`), nil} {
 		if updates, err := poll(server); err == nil || strings.Contains(err.Error(), "token-first") || strings.Contains(err.Error(), "token-second") {
 			t.Errorf("a view token in an error: %+v, %v", updates, err)
@@ -556,7 +563,7 @@ func TestCatalogue(t *testing.T) {
 	a.Catalogue = loaded
 	g := mustOpen(a, nil)
 	for kind, want := range map[checkout.OrderType][]string{
-		checkout.Buy:  {"BTC/bitcoin", "ETH/ethereum", "ETH/zksync", "USDC/polygon", "SOL/solana", "EUR 4.5 20000", "USD 4.5 20000", "BRL  "},
+		checkout.Buy:  {"BTC/bitcoin", "ETH/ethereum", "ETH/zksync", "USDC/polygon", "SOL/solana", "BRL  ", "EUR 4.5 20000", "USD 4.5 20000"},
 		checkout.Sell: {"BTC/bitcoin", "ETH/ethereum", "EUR 6.62 ", "USD 6.62 "},
 	} {
 		var got []string
