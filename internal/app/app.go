@@ -43,6 +43,7 @@ type App struct {
 	keys      keyCache
 	customers customerCache
 	accounts  accountCache
+	asking    askPauses
 	endpoints endpointCache
 	wakes     wakes
 

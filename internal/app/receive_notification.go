@@ -29,6 +29,11 @@ func (a *App) ReceiveNotification(ctx context.Context, gatewayID string, n gatew
 	case err != nil:
 		return err
 	}
+	return a.applyUpdates(ctx, gatewayID, n, updates)
+}
+
+// applyUpdates applies what a gateway has told, or answered, each update once.
+func (a *App) applyUpdates(ctx context.Context, gatewayID string, n gateway.Notification, updates []gateway.Update) error {
 	for _, u := range updates {
 		u.DedupKey, u.OrderID = checkout.Legible(u.DedupKey), checkout.OrderID(checkout.Legible(string(u.OrderID)))
 		u.ExternalOrderID, u.TransactionHash = checkout.Legible(u.ExternalOrderID), checkout.Legible(u.TransactionHash)

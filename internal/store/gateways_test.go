@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/store"
 )
 
@@ -167,6 +168,72 @@ func TestGatewayTokens(t *testing.T) {
 	list, err := db.GatewayTokens(t.Context(), project, "g", "n")
 	if err != nil || slices.ContainsFunc(list, func(k *store.GatewayToken) bool { return !k.Rejected }) {
 		t.Errorf("all rejected: %v", err)
+	}
+}
+
+// TestOrdersToAsk: an open order is due when its lease is over, and one node of all claims it; the sandbox's never are.
+func TestOrdersToAsk(t *testing.T) {
+	t.Parallel()
+	db, project := open(t, store.Options{}), newProject()
+	made := map[checkout.OrderStatus]*checkout.Order{}
+	for i, status := range []checkout.OrderStatus{
+		checkout.OrderPending, checkout.OrderCreating, checkout.OrderCreated, checkout.OrderProcessing, checkout.OrderCompleted, checkout.OrderFailed,
+	} {
+		for _, gateway := range []string{"g", "other", "sandbox"} {
+			o := orderOf(session(project, noon), noon)
+			o.Gateway, o.Status = gateway, checkout.OrderCreating
+			must(t, db, func(tx *store.Tx) error {
+				return tx.ReserveOrder(o, store.Lease{Owner: "maker", Until: noon.Add(time.Duration(i) * time.Second)})
+			})
+			if status != checkout.OrderCreating {
+				must(t, db, func(tx *store.Tx) error {
+					changed := *o
+					changed.Status = status
+					return tx.UpdateOrder(&changed, checkout.OrderCreating)
+				})
+			}
+			if gateway == "g" {
+				made[status] = o
+			}
+		}
+	}
+	due := func(gateway string, now time.Time) []store.Reservation {
+		t.Helper()
+		list, err := db.OrdersToAsk(t.Context(), project, gateway, now, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	if got := due("g", noon.Add(time.Second)); len(got) != 1 || got[0].Order.ID != made[checkout.OrderPending].ID {
+		t.Errorf("after a second: %+v", got)
+	}
+	if got := due("sandbox", noon.Add(time.Hour)); len(got) != 0 {
+		t.Errorf("of the sandbox: %+v", got)
+	}
+	all := due("g", noon.Add(time.Hour))
+	if len(all) != 3 || all[0].Order.Status != checkout.OrderPending || all[1].Order.Status != checkout.OrderCreated || all[2].Order.Status != checkout.OrderProcessing {
+		t.Fatalf("after an hour: %+v", all)
+	}
+	claim := func(r store.Reservation) error {
+		return db.Tx(t.Context(), func(tx *store.Tx) error {
+			return tx.AskOrder(r.Order, r.Lease, store.Lease{Owner: "node", Until: noon.Add(2 * time.Hour)})
+		})
+	}
+	if err := claim(all[0]); err != nil {
+		t.Error(err)
+	}
+	if err := claim(all[0]); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("claimed twice: %v", err)
+	}
+	over := *all[1].Order
+	over.Status = checkout.OrderCompleted
+	must(t, db, func(tx *store.Tx) error { return tx.UpdateOrder(&over, checkout.OrderCreated) })
+	if err := claim(all[1]); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("claimed when it was over: %v", err)
+	}
+	if got := due("g", noon.Add(time.Hour)); len(got) != 1 || got[0].Order.Status != checkout.OrderProcessing {
+		t.Errorf("what is left: %+v", got)
 	}
 }
 
