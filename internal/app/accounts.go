@@ -145,9 +145,9 @@ func (a *App) openAccount(ctx context.Context, project *checkout.Project, p gate
 		}
 	}
 	one := account{enabled: row.Enabled, version: row.Version, catalogue: row.CatalogueAt}
-	settings, err := a.settingsOf(row)
-	if err != nil {
-		one.gateway = broken{d, err}
+	settings, unread := a.settingsOf(row)
+	if unread != nil {
+		one.gateway = broken{d, unread}
 		return one, true, nil
 	}
 	limits, _ := settings.Limits() // what is wrong in it, Open says
@@ -160,9 +160,11 @@ func (a *App) openAccount(ctx context.Context, project *checkout.Project, p gate
 		}
 		opening.Catalogue = c.Body
 	}
-	if one.gateway, err = p.Open(opening); err != nil {
-		one.gateway = broken{d, err}
+	g, wrong := p.Open(opening)
+	if wrong != nil {
+		g = broken{d, wrong}
 	}
+	one.gateway = g
 	return one, true, nil
 }
 
