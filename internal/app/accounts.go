@@ -145,26 +145,23 @@ func (a *App) openAccount(ctx context.Context, project *checkout.Project, p gate
 		}
 	}
 	one := account{enabled: row.Enabled, version: row.Version, catalogue: row.CatalogueAt}
-	settings, unread := a.settingsOf(row)
-	if unread != nil {
-		one.gateway = broken{d, unread}
-		return one, true, nil
-	}
-	limits, _ := settings.Limits() // what is wrong in it, Open says
-	one.priority = limits.Priority
-	opening := a.accountFor(project, d.ID, settings)
-	if !row.CatalogueAt.IsZero() {
-		c, err := a.DB.GatewayCatalogue(ctx, project.ID, d.ID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) { // it may have just been dropped
-			return account{}, false, err
+	settings, wrong := a.settingsOf(row)
+	if wrong == nil {
+		opening := a.accountFor(project, d.ID, settings)
+		if !row.CatalogueAt.IsZero() {
+			c, err := a.DB.GatewayCatalogue(ctx, project.ID, d.ID)
+			if err != nil && !errors.Is(err, store.ErrNotFound) { // it may have just been dropped
+				return account{}, false, err
+			}
+			opening.Catalogue = c.Body
 		}
-		opening.Catalogue = c.Body
+		one.gateway, wrong = p.Open(opening)
 	}
-	g, wrong := p.Open(opening)
 	if wrong != nil {
-		g = broken{d, wrong}
+		one.gateway = broken{d, wrong}
 	}
-	one.gateway = g
+	limits, _ := settings.Limits() // what is wrong in it, Open has said
+	one.priority = limits.Priority
 	return one, true, nil
 }
 

@@ -451,3 +451,21 @@ func TestEarlierTry(t *testing.T) {
 		}
 	}
 }
+
+// TestAccountSealedAnew: setting nothing seals the settings with the newest master key, after which the old one can go.
+func TestAccountSealedAnew(t *testing.T) {
+	t.Parallel()
+	h := newHophouse(t)
+	one := &branded{id: "one"}
+	h.config.Providers = append(h.config.Providers, one)
+	h.reopen(h.keys)
+	b := &branches{house: h.house, one: one}
+	b.mustSet("one", "key=1", "secret=s-1")
+	next := vault.Generate()
+	h.reopen(next + "," + h.keys)
+	b.mustSet("one")
+	h.reopen(next)
+	if o, err := b.ordered("one"); err != nil || o.CheckoutURL != "https://gateway.example/1" {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
