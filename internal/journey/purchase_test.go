@@ -72,7 +72,7 @@ func TestFreePurchase(t *testing.T) {
 	absent(t, p, fixed("sourceAmount"), fixed("destinationCurrency"), fixed("network"), fixed("destinationAddress"))
 	fillFree(p)
 	p.Fill(emailField, "payer@example.com")
-	p.AwaitText("main", "0.0743985") // 250.5 EUR × 0.99 × 1.2 ÷ 4000
+	p.AwaitText("main", "0.074399") // 250.5 EUR × 0.99 × 1.2 ÷ 4000, rounded
 	p.AwaitText("main", "Sandbox")
 	h.toGateway(t, p)
 	p.AwaitText("main", "250.5")
@@ -245,9 +245,13 @@ func TestNobodyTakesIt(t *testing.T) {
 	fillFree(p)
 	p.AwaitText(submitButton, "Sandbox")
 	p.Fill(amountField, "0.01")
-	p.Await(problem("fiatAmount"))
+	p.Click(submitButton)
+	p.AwaitText(problem("fiatAmount"), "at least")
+	p.Fill(amountField, "0.001") // what is said is about what stands there now
+	p.AwaitText(problem("fiatAmount"), "decimal places")
 	p.Fill(amountField, "100")
 	p.AwaitText(submitButton, "Sandbox")
+	absent(t, p, problem("fiatAmount"))
 	h.toGateway(t, p)
 }
 
