@@ -240,6 +240,10 @@ func TestNobodyTakesIt(t *testing.T) {
 	p := checkout(t, h.session(t, r))
 	p.AwaitText("[data-quotes]", "Ask the shop")
 	absent(t, p, submitButton, emailField)
+	if back := p.Attribute(wayBack, "href"); !strings.Contains(back, "status=pending") {
+		t.Errorf("the way back is %q", back)
+	}
+	p.Axe("nobody takes it")
 
 	p = checkout(t, h.session(t, h.free()))
 	fillFree(p)

@@ -173,7 +173,9 @@ function emptyQuotes() {
   if (quotes.state === "failed") {
     return [el("p", { class: "hint" }, text("quotes_failed")), el("button", { type: "button", class: "small", click: () => askForQuotes() }, text("try_again"))];
   }
-  return el("p", { class: "warning" }, noQuotes());
+  const back = hopeless() && returnURL();
+  const why = el("p", { class: "warning" }, noQuotes());
+  return back ? [why, backLink(back, true)] : why;
 }
 
 // noQuotes says why no gateway takes the order, and what the payer can do about it.

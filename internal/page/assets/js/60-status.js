@@ -98,11 +98,14 @@ function actions(state) {
   const back = returnURL();
   const done = FINAL[state] || state === "processing" || place.returned; // who has come back from the gateway can go on to the shop
   if (done && place.popup) list.push(el("button", { type: "button", click: () => close() }, text("close_button")));
-  else if (done && back) {
-    list.push(el("a", { class: FINAL[state] ? "button main" : "button", href: back, "data-return": "", target: framed && "_top" },
-      SHORT_BRAND ? text("return_to", { brand: SHORT_BRAND }) : text("return_any")));
-  } else if (done && partner) list.push(el("button", { type: "button", click: () => tell("close") }, text("close_button")));
+  else if (done && back) list.push(backLink(back, FINAL[state]));
+  else if (done && partner) list.push(el("button", { type: "button", click: () => tell("close") }, text("close_button")));
   return list;
+}
+
+function backLink(back, main) {
+  return el("a", { class: main ? "button main" : "button", href: back, "data-return": "", target: framed && "_top" },
+    SHORT_BRAND ? text("return_to", { brand: SHORT_BRAND }) : text("return_any"));
 }
 
 // tradeNames name the money and the crypto of an order, as what is to be, what has been, or what has come to nothing.
@@ -144,7 +147,9 @@ function orderNetwork({ network, networkName, cryptoCurrency }) {
 function returnURL() {
   if (!webURL(session.redirectUrl)) return null;
   const { order } = session;
-  const query = new URLSearchParams({ sessionId: session.sessionId, ...(order && { orderId: order.orderId }), status: order?.status ?? stateOf() });
+  const state = stateOf();
+  const status = order?.status ?? (state === "form" ? session.status : state); // the time may be over before the server has been asked
+  const query = new URLSearchParams({ sessionId: session.sessionId, ...(order && { orderId: order.orderId }), status });
   const [address, ...fragment] = session.redirectUrl.split("#");
   const joint = !address.includes("?") ? "?" : /[?&]$/.test(address) ? "" : "&";
   return address + joint + query + (fragment.length ? `#${fragment.join("#")}` : "");
