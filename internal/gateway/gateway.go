@@ -102,7 +102,7 @@ type Checkout struct {
 type Notification struct {
 	ProjectID checkout.ProjectID
 	Header    map[string][]string
-	Path      string
+	Path      string // to which it came, with its query
 	Body      []byte
 	Now       time.Time // when it came; signatures may carry a time
 }
