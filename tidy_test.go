@@ -49,6 +49,7 @@ var places = map[string]place{
 	"internal/vault":               {floor: 1}, // keys and sealing; not pure, so that a secret may hide itself from log/slog
 	"internal/gateway":             {floor: 2, pure: true},
 	"internal/webhook":             {floor: 2, pure: true},
+	"internal/gatewaycall":         {floor: 2}, // for gateways alone
 	"internal/store":               {floor: 3},
 	"internal/egress":              {floor: 3},
 	"internal/geoip":               {floor: 3},

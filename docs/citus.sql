@@ -23,3 +23,6 @@ select create_distributed_table('deliveries', 'project_id', colocate_with => 'cu
 select create_distributed_table('attempts', 'project_id', colocate_with => 'customers');
 select create_distributed_table('counts', 'project_id', colocate_with => 'customers');
 select create_distributed_table('writers', 'project_id', colocate_with => 'customers');
+select create_distributed_table('gateway_accounts', 'project_id', colocate_with => 'customers');
+select create_distributed_table('gateway_tokens', 'project_id', colocate_with => 'customers');
+select create_distributed_table('gateway_catalogues', 'project_id', colocate_with => 'customers');

@@ -26,14 +26,14 @@ type Config struct {
 	DB             *store.DB
 	Ring           *vault.Ring
 	Countries      *geoip.Table
-	Gateways       []gateway.Gateway // of which the first that serves a project is its default
-	Sandbox        *sandbox.Gateway  // also in Gateways; nil: no simulation
-	HostileSandbox bool              // it repeats and delays notifications, for tests
-	PublicURL      string            // without a trailing slash
-	Egress         *egress.Client    // the way to partners' URLs
-	GatewayTimeout time.Duration     // for one call of a gateway; 0: 10 s
-	Now            func() time.Time  // nil: time.Now
-	Step           func(name string) // sees each durable step of an order, for crash tests; nil: none
+	Providers      []gateway.Provider // of which the first that serves a project is its default
+	Sandbox        *sandbox.Gateway   // also in Providers; nil: no simulation
+	HostileSandbox bool               // it repeats and delays notifications, for tests
+	PublicURL      string             // without a trailing slash
+	Egress         *egress.Client     // the way to partners' URLs
+	GatewayTimeout time.Duration      // for one call of a gateway; 0: 10 s
+	Now            func() time.Time   // nil: time.Now
+	Step           func(name string)  // sees each durable step of an order, for crash tests; nil: none
 }
 
 // App carries out the operations of the API.
@@ -42,6 +42,8 @@ type App struct {
 	node      string // names this process among the owners of leases
 	keys      keyCache
 	customers customerCache
+	accounts  accountCache
+	asking    askPauses
 	endpoints endpointCache
 	wakes     wakes
 

@@ -84,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	box := sandbox.New("http://127.0.0.1", ring)
 	w := &world{teller: &teller{Gateway: box}, ring: ring}
 	w.app = app.New(app.Config{
-		DB: db, Ring: ring, Countries: countries, Gateways: []gateway.Gateway{box, w.teller}, Sandbox: box, PublicURL: "http://127.0.0.1",
+		DB: db, Ring: ring, Countries: countries, Providers: gateway.Static(box, w.teller), Sandbox: box, PublicURL: "http://127.0.0.1",
 	})
 	return w
 }

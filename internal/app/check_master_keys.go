@@ -26,6 +26,19 @@ func (a *App) CheckMasterKeys(ctx context.Context, forget bool) error {
 	return a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.SetMasterKeyCheck(fresh) })
 }
 
+// RequireMasterKeys refuses a ring that can't be the servers': for a command that seals something for them. On a database
+// that no server has run on yet, the ring becomes the one that they need.
+func (a *App) RequireMasterKeys(ctx context.Context) error {
+	sealed, err := a.DB.MasterKeyCheck(ctx)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return a.CheckMasterKeys(ctx, false)
+	case err == nil && !OpensMasterKeyCheck(a.Ring, sealed):
+		return errors.New("the master keys are not those of this database's servers; give the same ones as to sliproad serve")
+	}
+	return err
+}
+
 // OpensMasterKeyCheck tells whether the ring has the key that was the newest at the last start on the database that the
 // text is from.
 func OpensMasterKeyCheck(ring *vault.Ring, sealed []byte) bool {

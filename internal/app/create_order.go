@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -51,7 +50,7 @@ func (a *App) reserveOrder(ctx context.Context, call *checkout.Call, id checkout
 	if err != nil {
 		return nil, err
 	}
-	g, err := a.chooseGateway(call.Project, in.Gateway, o)
+	g, err := a.chooseGateway(ctx, call.Project, in.Gateway, o)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ const gatewayAuto = "auto"
 
 // chooseGateway finds the gateway that the request names, or the project's default, and asks it whether it serves the
 // order.
-func (a *App) chooseGateway(project *checkout.Project, name *string, o *checkout.Order) (gateway.Gateway, error) {
+func (a *App) chooseGateway(ctx context.Context, project *checkout.Project, name *string, o *checkout.Order) (gateway.Gateway, error) {
 	want := project.DefaultGateway
 	if name != nil {
 		want = *name
@@ -85,9 +84,13 @@ func (a *App) chooseGateway(project *checkout.Project, name *string, o *checkout
 	if want != "" && want != gatewayAuto {
 		refusal = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is not a gateway that is enabled for this project")
 	}
-	for _, g := range a.Gateways {
+	gateways, err := a.gatewaysOf(ctx, project.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range gateways {
 		d := g.Describe()
-		if !slices.Contains(d.Modes, project.Mode) || (want != "" && want != gatewayAuto && want != d.ID) {
+		if want != "" && want != gatewayAuto && want != d.ID {
 			continue
 		}
 		err := serves(g, d, o)
@@ -109,23 +112,15 @@ func serves(g gateway.Gateway, d gateway.Description, o *checkout.Order) error {
 	return g.Check(o)
 }
 
-func (a *App) gateway(id string) (gateway.Gateway, bool) {
-	i := slices.IndexFunc(a.Gateways, func(g gateway.Gateway) bool { return g.Describe().ID == id })
-	if i < 0 {
-		return nil, false
-	}
-	return a.Gateways[i], true
-}
-
 // placeOrder asks the gateway for the checkout and records the order, or gives the session back.
 func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.Order) (*checkout.Order, error) {
-	g, ok := a.gateway(o.Gateway)
-	if !ok {
-		return nil, a.releaseOrder(ctx, o, errors.New("the gateway is no longer configured"))
+	g, err := a.gateway(ctx, o.ProjectID, o.Gateway)
+	if err != nil {
+		return nil, a.releaseOrder(ctx, o, err)
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := g.CreateCheckout(ask, gateway.Request{Order: o, Address: call.Address, Language: call.Language})
+	made, err := g.CreateCheckout(ask, a.request(call, o))
 	if err == nil {
 		err = checkMade(g, made)
 	}

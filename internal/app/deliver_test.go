@@ -43,7 +43,7 @@ func newHouseOn(t *testing.T, db *store.DB) *house {
 	must(t, err)
 	test := sandbox.New("http://127.0.0.1", ring)
 	h := &house{t: t, config: app.Config{
-		DB: db, Ring: ring, Countries: countries, Gateways: []gateway.Gateway{test}, Sandbox: test,
+		DB: db, Ring: ring, Countries: countries, Providers: gateway.Static(test), Sandbox: test,
 		PublicURL: "http://127.0.0.1", Egress: egress.New(egress.AllowLoopback, time.Second),
 	}}
 	h.app = app.New(h.config)

@@ -55,8 +55,8 @@ func (a *App) GetCheckout(ctx context.Context, call *checkout.Call, id checkout.
 func (a *App) describeOrder(page *Checkout, now time.Time) {
 	o := page.Order
 	page.GatewayName = o.Gateway
-	if g, ok := a.gateway(o.Gateway); ok {
-		page.GatewayName = g.Describe().Name
+	if p, ok := a.provider(o.Gateway); ok {
+		page.GatewayName = p.Describe().Name
 	}
 	if payable(o, now) == nil {
 		page.CheckoutURL = o.CheckoutURL

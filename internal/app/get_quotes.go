@@ -42,7 +42,7 @@ type QuoteFailure struct {
 	Eligible bool // the gateway would take the order all the same
 }
 
-// GetQuotes asks all gateways of the project's mode for their price, at once and under one deadline (contract §6). The best
+// GetQuotes asks all gateways of the project for their price, at once and under one deadline (contract §6). The best
 // comes first: a buyer gets most crypto for the fiat amount, a seller pays least of it; of equal ones the project's default
 // gateway comes first. A gateway that fails, or is too slow, is a failure among the others.
 func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.QuoteQuery) (*Quotes, error) {
@@ -89,18 +89,19 @@ type quoteAnswer struct {
 func (a *App) askAll(ctx context.Context, call *checkout.Call, o *checkout.Order, method string) ([]quoteAnswer, error) {
 	asking, cancel := context.WithTimeout(ctx, QuoteTimeout)
 	defer cancel()
+	gateways, err := a.gatewaysOf(ctx, call.Project.ID)
+	if err != nil {
+		return nil, err
+	}
 	var answers []quoteAnswer
-	arrived := make(chan quoteAnswer, len(a.Gateways)) // roomy, so that one who comes too late can go
-	for _, g := range a.Gateways {
+	arrived := make(chan quoteAnswer, len(gateways)) // roomy, so that one who comes too late can go
+	for _, g := range gateways {
 		d := g.Describe()
-		if !slices.Contains(d.Modes, call.Project.Mode) {
-			continue
-		}
 		i, asked := len(answers), *o // its own copy: it may still be at work when we are done
 		slow := quoteFailure(asking, d.ID, errors.New("no quote in time"))
 		slow.Message = slowGateway
 		answers = append(answers, quoteAnswer{index: i, gateway: d, failure: slow})
-		request := gateway.QuoteRequest{Order: &asked, PaymentMethod: method, Address: call.Address}
+		request := gateway.QuoteRequest{Order: &asked, PaymentMethod: method, Now: call.Now, Address: call.Address}
 		go func() {
 			quote, err := ask(asking, g, d, request)
 			arrived <- quoteAnswer{index: i, gateway: d, quote: quote, failure: quoteFailure(asking, d.ID, err)}

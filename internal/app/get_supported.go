@@ -20,7 +20,7 @@ type Supported struct {
 	DefaultGateway string // of an order that names none; empty: such an order is refused
 }
 
-// SupportedGateway is a gateway of the project's mode.
+// SupportedGateway is a gateway of the project.
 type SupportedGateway struct {
 	gateway.Description
 	Enabled bool // serves orders of the type asked about, in the country
@@ -37,11 +37,12 @@ func (a *App) GetSupported(ctx context.Context, call *checkout.Call, q *checkout
 		return nil, err
 	}
 	s := &Supported{}
-	for _, g := range a.Gateways {
+	gateways, err := a.gatewaysOf(ctx, call.Project.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range gateways {
 		d := g.Describe()
-		if !slices.Contains(d.Modes, call.Project.Mode) {
-			continue
-		}
 		one := SupportedGateway{Description: d, Enabled: scope.Type == checkout.Buy || d.Sell}
 		if lister, ok := g.(gateway.Lister); ok && one.Enabled {
 			c := lister.List(scope.Type, scope.Country)

@@ -31,14 +31,17 @@ func (a *App) OpenCheckout(ctx context.Context, call *checkout.Call, opaque stri
 	if err := payable(o, call.Now); err != nil {
 		return "", o, err
 	}
-	g, _ := a.gateway(o.Gateway)
+	g, err := a.gateway(ctx, o.ProjectID, o.Gateway)
+	if err != nil {
+		return "", o, hopFailed(o, err)
+	}
 	opener, ok := g.(gateway.Opener)
 	if !ok {
-		return "", o, hopFailed(o, errors.New("the gateway is no longer configured, or makes no URLs"))
+		return "", o, hopFailed(o, errors.New("the gateway makes no URLs"))
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := opener.OpenCheckout(ask, gateway.Request{Order: o, Address: call.Address, Language: call.Language})
+	made, err := opener.OpenCheckout(ask, a.request(call, o))
 	if err == nil && made.URL == "" {
 		err = errors.New("the gateway gave no URL")
 	}

@@ -75,7 +75,7 @@ func newHophouse(t *testing.T) *hophouse {
 	t.Helper()
 	h := &hophouse{house: newHouse(t), gateway: &opener{silent: silent{bare: named("opener")}}, silent: &silent{bare: named("silent")}}
 	h.keys, h.now = vault.Generate(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	h.config.Gateways = append(h.config.Gateways, h.gateway, h.silent)
+	h.config.Providers = append(h.config.Providers, gateway.Static(h.gateway, h.silent)...)
 	h.config.Now = func() time.Time { return h.now }
 	h.reopen(h.keys)
 	return h
@@ -217,7 +217,7 @@ func TestOpenCheckoutFails(t *testing.T) {
 	if _, _, err := h.click(opaqueOf(o), "8.8.8.8"); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
-	h.config.Gateways = h.config.Gateways[:1]
+	h.config.Providers = h.config.Providers[:1]
 	h.reopen(h.keys)
 	if _, of, err := h.click(opaqueOf(o), "8.8.8.8"); checkout.CodeOf(err) != checkout.CodeGatewayUnavailable || of == nil {
 		t.Errorf("a gateway that is gone: %v", err)

@@ -83,7 +83,7 @@ func open(t *testing.T, p checkout.Project, gateways ...gateway.Gateway) (*app.A
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := app.New(app.Config{DB: db, Ring: ring, Countries: countries, Gateways: gateways, PublicURL: "https://pay.example"})
+	a := app.New(app.Config{DB: db, Ring: ring, Countries: countries, Providers: gateway.Static(gateways...), PublicURL: "https://pay.example"})
 	if p.Mode == "" {
 		p.Mode = checkout.ModeTest
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
@@ -13,13 +12,12 @@ import (
 // ReceiveNotification takes what a gateway posted: verified by the gateway's own scheme, stored raw, applied once
 // (contract §5). A late, repeated or out-of-order notification changes nothing and is no error.
 func (a *App) ReceiveNotification(ctx context.Context, gatewayID string, n gateway.Notification) error {
-	project, err := a.DB.Project(ctx, n.ProjectID)
-	if _, err := found("project", project, err); err != nil {
-		return err
-	}
-	g, ok := a.gateway(gatewayID)
-	if !ok || !slices.Contains(g.Describe().Modes, project.Mode) {
+	g, err := a.gateway(ctx, n.ProjectID, gatewayID)
+	switch {
+	case errors.Is(err, errNoGateway):
 		return checkout.NotFound("gateway")
+	case err != nil:
+		return err
 	}
 	n.Now = a.now()
 	updates, err := g.ParseNotification(ctx, n)
@@ -31,6 +29,11 @@ func (a *App) ReceiveNotification(ctx context.Context, gatewayID string, n gatew
 	case err != nil:
 		return err
 	}
+	return a.applyUpdates(ctx, gatewayID, n, updates)
+}
+
+// applyUpdates applies what a gateway has told, or answered, each update once.
+func (a *App) applyUpdates(ctx context.Context, gatewayID string, n gateway.Notification, updates []gateway.Update) error {
 	for _, u := range updates {
 		u.DedupKey, u.OrderID = checkout.Legible(u.DedupKey), checkout.OrderID(checkout.Legible(string(u.OrderID)))
 		u.ExternalOrderID, u.TransactionHash = checkout.Legible(u.ExternalOrderID), checkout.Legible(u.TransactionHash)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
@@ -37,13 +38,13 @@ func (a *App) RecoverOrders(ctx context.Context) (int, error) {
 }
 
 func (a *App) recoverOrder(ctx context.Context, o *checkout.Order) error {
-	g, ok := a.gateway(o.Gateway)
-	if !ok {
-		return errors.New("order " + string(o.ID) + " waits for gateway " + o.Gateway + ", which is not configured")
+	g, err := a.gateway(ctx, o.ProjectID, o.Gateway)
+	if err != nil {
+		return fmt.Errorf("order %s waits for gateway %s: %w", o.ID, o.Gateway, err)
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := g.FindCheckout(ask, gateway.Request{Order: o})
+	made, err := g.FindCheckout(ask, gateway.Request{Order: o, Now: a.now()})
 	if err == nil {
 		err = checkMade(g, made)
 	}

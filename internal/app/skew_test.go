@@ -39,7 +39,7 @@ func newNodes(t *testing.T, also ...gateway.Gateway) *nodes {
 		if h == n.fast {
 			h.config.DB = openAt(t, url)
 		}
-		h.config.Gateways = append(slices.Clone(h.config.Gateways), also...)
+		h.config.Providers = append(slices.Clone(h.config.Providers), gateway.Static(also...)...)
 		h.config.Now = func() time.Time { return time.Now().Add(off + time.Duration(n.passed.Load())) }
 		h.app = app.New(h.config)
 	}

@@ -177,6 +177,11 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 		o.LatePaymentAt, o.LateCryptoAmount, o.LateTransactionHash = now, u.CryptoAmount, u.TransactionHash
 		return EventLatePayment, true
 	}
+	// A payer may try at the gateway more than once, and the end of an earlier try is not the order's.
+	earlier := u.ExternalOrderID != "" && o.ExternalOrderID != "" && u.ExternalOrderID != o.ExternalOrderID
+	if earlier && (u.Status == OrderFailed || u.Status == OrderCancelled || u.Status == OrderExpired) {
+		return "", false
+	}
 	// Money that came late may be given back.
 	lateRefund := u.Status == OrderRefunded && !o.LatePaymentAt.IsZero() && o.Status != OrderRefunded
 	if !lateRefund && !o.Status.CanBecome(u.Status) {

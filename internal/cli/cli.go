@@ -28,6 +28,7 @@ type commands struct {
 	Restore restoreCommand `cmd:"" help:"Put a checked backup in the place of the SQLite database, while no server runs."`
 	Copy    copyCommand    `cmd:"" help:"Move a whole database to an empty one, such as from SQLite to PostgreSQL, while no server runs."`
 	Project projectCommand `cmd:"" help:"Create, change and list projects."`
+	Gateway gatewayCommand `cmd:"" help:"Set, list and check a project's accounts at payment gateways."`
 	Key     keyCommand     `cmd:"" help:"Create, list, rotate and revoke a project's API keys."`
 	Prune   pruneCommand   `cmd:"" help:"Remove sessions, orders and events that ended long ago; safe to stop, and beside a running server."`
 	Listen  listenCommand  `cmd:"" help:"Send a project's events, live, to a URL on this machine."`

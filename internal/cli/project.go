@@ -35,6 +35,11 @@ func (f databaseFlags) url() (string, error) {
 
 // withDatabase opens the database for a command, and refuses a schema that it does not know.
 func (f databaseFlags) withDatabase(ctx context.Context, fn func(*app.App) error) error {
+	return f.withApp(ctx, app.Config{}, fn)
+}
+
+// withApp is withDatabase for a command that needs more than the database.
+func (f databaseFlags) withApp(ctx context.Context, config app.Config, fn func(*app.App) error) error {
 	url, err := f.url()
 	if err != nil {
 		return err
@@ -45,7 +50,8 @@ func (f databaseFlags) withDatabase(ctx context.Context, fn func(*app.App) error
 	}
 	err = db.CheckSchema(ctx)
 	if err == nil {
-		err = fn(app.New(app.Config{DB: db}))
+		config.DB = db
+		err = fn(app.New(config))
 	}
 	return errors.Join(err, db.Close())
 }

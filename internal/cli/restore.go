@@ -28,7 +28,7 @@ func (c *restoreCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	ring, err := c.ring()
+	ring, err := findRing(c.MasterKey, c.MasterKeyFile, c.databaseFlags)
 	if err != nil {
 		return err
 	}
@@ -81,24 +81,24 @@ func (c *restoreCommand) target() (string, error) {
 	return filepath.Join(c.Data, devDatabase), nil
 }
 
-// ring is the master keys if they are given, or known as a development server's.
-func (c *restoreCommand) ring() (*vault.Ring, error) {
-	keys, name := c.MasterKey, "--master-key (SLIPROAD_MASTER_KEY)"
+// findRing is the master keys if they are given, or known as a development server's; else nil.
+func findRing(keys, file string, database databaseFlags) (*vault.Ring, error) {
+	name := "--master-key (SLIPROAD_MASTER_KEY)"
 	switch {
-	case c.MasterKeyFile != "" && keys != "":
+	case file != "" && keys != "":
 		return nil, errors.New("SLIPROAD_MASTER_KEY and SLIPROAD_MASTER_KEY_FILE are both given; give one")
-	case c.MasterKeyFile != "":
-		text, err := os.ReadFile(c.MasterKeyFile)
+	case file != "":
+		text, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("--master-key-file (SLIPROAD_MASTER_KEY_FILE): %w", err)
 		}
 		keys = string(text)
-	case keys == "" && c.DatabaseURL == "":
-		dev, err := readDevFileIfThere(c.Data)
+	case keys == "" && database.DatabaseURL == "":
+		dev, err := readDevFileIfThere(database.Data)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-		keys, name = dev.MasterKey, filepath.Join(c.Data, devKeys)
+		keys, name = dev.MasterKey, filepath.Join(database.Data, devKeys)
 	}
 	if keys == "" {
 		return nil, nil

@@ -24,7 +24,13 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/egress"
 	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gateway/banxa"
+	"github.com/sliproad/sliproad/internal/gateway/coinbase"
+	"github.com/sliproad/sliproad/internal/gateway/moonpay"
+	"github.com/sliproad/sliproad/internal/gateway/ramp"
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
+	"github.com/sliproad/sliproad/internal/gateway/stripe"
+	"github.com/sliproad/sliproad/internal/gateway/transak"
 	"github.com/sliproad/sliproad/internal/geoip"
 	"github.com/sliproad/sliproad/internal/httpapi"
 	"github.com/sliproad/sliproad/internal/page"
@@ -32,17 +38,24 @@ import (
 	"github.com/sliproad/sliproad/internal/worker"
 )
 
-// gateways is every gateway there is; a further one is one line here.
-func gateways(test *sandbox.Gateway) []gateway.Gateway {
-	return []gateway.Gateway{
+// providers are every gateway there is; a further one is one line here.
+func providers(test *sandbox.Gateway) []gateway.Provider {
+	client := &http.Client{} // each call has a deadline of its own
+	return []gateway.Provider{
 		test,
+		moonpay.New(client),
+		transak.New(client),
+		banxa.New(client),
+		coinbase.New(client),
+		ramp.New(client),
+		stripe.New(client),
 	}
 }
 
 // knownGateway refuses what no project can have as its default gateway; empty and auto are choices too.
 func knownGateway(id string) error {
 	known := []string{"", "auto"}
-	for _, g := range gateways(sandbox.New("", nil)) {
+	for _, g := range providers(sandbox.New("", nil)) {
 		known = append(known, g.Describe().ID)
 	}
 	if !slices.Contains(known, id) {
@@ -144,7 +157,7 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	srv.egress = egress.New(s.webhookPolicy, checkout.DeliveryTimeout)
 	test := sandbox.New(public, s.ring)
 	srv.app = app.New(app.Config{
-		DB: srv.db, Ring: s.ring, Countries: countries, Gateways: gateways(test), Sandbox: test, HostileSandbox: s.hostile, PublicURL: public, Egress: srv.egress,
+		DB: srv.db, Ring: s.ring, Countries: countries, Providers: providers(test), Sandbox: test, HostileSandbox: s.hostile, PublicURL: public, Egress: srv.egress,
 		GatewayTimeout: s.gatewayTimeout, Step: crashStep,
 	})
 	if err := srv.app.CheckMasterKeys(ctx, s.forgetKey); err != nil {

@@ -76,12 +76,17 @@ type Description struct {
 	Widget          bool            // it has a widget of its own for pages
 	Recurring       bool            // it can repeat an order by itself
 	KYC             bool            // it asks the payer itself for whatever it must know
+	NoAccount       bool            // every project of its modes has it, unless an account of the project disables it
+	Settings        []Setting       // what an account needs to be told, beside Common; nil: nothing
+	PollEvery       time.Duration   // how often an open order may be asked about, where it is a Poller
 }
 
 // Request is an order at its gateway.
 type Request struct {
 	Order   *checkout.Order
 	Address netip.Addr // the payer's own address, canonical; invalid where unknown
+	Tag     string     // the memo or destination tag that belongs to the wallet address; empty: none
+	Now     time.Time
 
 	Language string // the payer's, a language tag such as pt-BR; empty: unknown
 }
@@ -97,7 +102,7 @@ type Checkout struct {
 type Notification struct {
 	ProjectID checkout.ProjectID
 	Header    map[string][]string
-	Path      string
+	Path      string // to which it came, with its query
 	Body      []byte
 	Now       time.Time // when it came; signatures may carry a time
 }
@@ -117,7 +122,8 @@ type Update struct {
 // known, country; it has no id and is never made.
 type QuoteRequest struct {
 	Order         *checkout.Order
-	PaymentMethod string     // empty: the gateway's choice
+	PaymentMethod string // empty: the gateway's choice
+	Now           time.Time
 	Address       netip.Addr // the payer's own address, canonical; invalid where unknown
 }
 

@@ -359,7 +359,7 @@ func TestCheckoutWhileMaking(t *testing.T) {
 			}
 			return p.app.Sandbox.CreateCheckout(ctx, r)
 		}
-		p.app.Gateways = append(p.app.Gateways, slow)
+		p.app.Providers = append(p.app.Providers, gateway.Static(slow)...)
 	})
 	h := w.hosted(t, toWallet)
 	for _, c := range []struct {

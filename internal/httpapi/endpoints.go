@@ -196,7 +196,7 @@ func simulateOrder(s *Server, x *exchange) (int, any, error) {
 func receiveNotification(s *Server, x *exchange) (int, any, error) {
 	// Once it is read, it is applied, even if the gateway hangs up.
 	err := s.App.ReceiveNotification(detached(x.r.Context()), x.inPath("gatewayId"), gateway.Notification{
-		ProjectID: checkout.ProjectID(x.inPath("projectId")), Header: x.r.Header, Path: x.r.URL.Path, Body: x.raw,
+		ProjectID: checkout.ProjectID(x.inPath("projectId")), Header: x.r.Header, Path: x.r.URL.RequestURI(), Body: x.raw,
 	})
 	if err != nil {
 		return 0, nil, err

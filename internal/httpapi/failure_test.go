@@ -61,7 +61,7 @@ func (o *odd) ParseNotification(ctx context.Context, n gateway.Notification) ([]
 func with(o *odd) func(*parts) {
 	return func(p *parts) {
 		o.Gateway = p.app.Sandbox
-		p.app.Gateways = append(p.app.Gateways, o)
+		p.app.Providers = append(p.app.Providers, gateway.Static(o)...)
 	}
 }
 

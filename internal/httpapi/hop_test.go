@@ -66,7 +66,7 @@ func TestHopAddress(t *testing.T) {
 	w := withPages(t, trust("10.0.0.0/8"), func(p *parts) {
 		g.Gateway = p.app.Sandbox
 		g.create = func(context.Context, gateway.Request) (gateway.Checkout, error) { return gateway.Checkout{}, nil }
-		p.app.Gateways = append(p.app.Gateways, g)
+		p.app.Providers = append(p.app.Providers, gateway.Static(g)...)
 	})
 	h := w.hosted(t, toWallet)
 	made := h.order(t, `"gateway": "odd"`).want(t, 201)

@@ -109,7 +109,7 @@ func (w *world) start(tb testing.TB, change ...func(*parts)) {
 	quiet := slog.New(slog.DiscardHandler)
 	p := parts{
 		app: app.Config{
-			DB: w.db, Ring: w.ring, Countries: countries, Gateways: []gateway.Gateway{w.sandbox}, Sandbox: w.sandbox,
+			DB: w.db, Ring: w.ring, Countries: countries, Providers: gateway.Static(w.sandbox), Sandbox: w.sandbox,
 			PublicURL: publicURL, Now: w.clock,
 		},
 		api: httpapi.Config{Log: quiet, Metrics: prometheus.NewRegistry()},

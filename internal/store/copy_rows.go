@@ -49,6 +49,10 @@ var copyTables = []copyTable{
 	tableOf("deliveries", 2, `project_id text, id text, bucket smallint, webhook_id text, event_id text, event_type text, order_id text,
 		status text, attempts bigint, due_at bigint, created_at bigint, finished_at bigint, lease_owner text, lease_until bigint`),
 	tableOf("attempts", 3, `project_id text, delivery_id text, number bigint, at bigint, status_code bigint, took bigint, response bytea, error text`),
+	tableOf("gateway_accounts", 2, `project_id text, gateway text, settings bytea, enabled boolean, updated_at bigint, version bigint`),
+	tableOf("gateway_tokens", 4, `project_id text, gateway text, name text, seq bigint, value bytea, expires_at bigint, rejected boolean,
+		lease_owner text, lease_until bigint`),
+	tableOf("gateway_catalogues", 2, `project_id text, gateway text, body bytea, loaded_at bigint, attempted_at bigint, attempts bigint`),
 }
 
 func tableOf(name string, key int, columns string) copyTable {

@@ -94,15 +94,16 @@ type Reservation struct {
 // StaleReservations reads orders in creation, of all projects, whose lease is over at the time given or, with
 // exclusive, belongs to any node but the one named: an exclusive database has no other node, so that one is gone.
 func (r Reader) StaleReservations(ctx context.Context, now time.Time, self string, exclusive bool, limit int) ([]Reservation, error) {
-	return scanAll(ctx, r.q, func(row scanner) (Reservation, error) {
-		var res Reservation
-		var until int64
-		o, err := scanOrder(tail{row, []any{&res.Lease.Owner, &until}})
-		res.Order, res.Lease.Until = o, fromMicros(until)
-		return res, err
-	}, `select `+orderColumns+`, lease_owner, lease_until from orders
+	return scanAll(ctx, r.q, scanReservation, `select `+orderColumns+`, lease_owner, lease_until from orders
 		where status = 'creating' and (lease_until <= $1 or ($2 and lease_owner <> $3)) order by lease_until limit $4`,
 		micros(now), exclusive, self, limit)
+}
+
+func scanReservation(row scanner) (res Reservation, err error) {
+	var until int64
+	res.Order, err = scanOrder(tail{row, []any{&res.Lease.Owner, &until}})
+	res.Lease.Until = fromMicros(until)
+	return res, err
 }
 
 // tail scans further columns behind those that the inner function scans.

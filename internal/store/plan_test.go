@@ -122,6 +122,18 @@ func reads() []planned {
 		_, err := db.StaleReservations(ctx, noon, "me", true, 100)
 		return err
 	})
+	one("orders to ask", "orders_asked", func(ctx context.Context, db *store.DB) error {
+		_, err := db.OrdersToAsk(ctx, planProject, "g", noon, 20)
+		return err
+	})
+	one("tokens", "sqlite_autoindex_gateway_tokens_1", func(ctx context.Context, db *store.DB) error {
+		_, err := db.GatewayTokens(ctx, planProject, "g", "n")
+		return err
+	})
+	one("accounts", "sqlite_autoindex_gateway_accounts_1 sqlite_autoindex_gateway_catalogues_1", func(ctx context.Context, db *store.DB) error {
+		_, err := db.GatewayAccounts(ctx, planProject)
+		return err
+	})
 	one("key by hash", "sqlite_autoindex_api_keys_1", func(ctx context.Context, db *store.DB) error { _, err := db.KeyByHash(ctx, [32]byte{}); return err })
 	one("project", "sqlite_autoindex_projects_1", func(ctx context.Context, db *store.DB) error { _, err := db.Project(ctx, planProject); return err })
 	one("customer", "sqlite_autoindex_customers_1", func(ctx context.Context, db *store.DB) error {

@@ -1,5 +1,5 @@
-// Package worker has the loops that run beside the API: expiry of sessions, recovery of orders whose node died, and the
-// removal of what is no longer needed.
+// Package worker has the loops that run beside the API: expiry of sessions, recovery of orders whose node died, what
+// gateways are asked again and again, and the removal of what is no longer needed.
 //
 // It decides nothing: each loop calls a use case of package app again and again. Invariant: every loop may run on any
 // number of nodes, and may be killed at any moment.
@@ -19,6 +19,9 @@ import (
 
 // lookEvery is how often a loop looks for what another node has left.
 const lookEvery = time.Second
+
+// gatewaysEvery is how often the loops look that ask gateways, each of which has pauses of its own.
+const gatewaysEvery = 5 * time.Second
 
 // Config is what the loops need.
 type Config struct {
@@ -45,6 +48,15 @@ func Run(ctx context.Context, c Config) {
 		},
 		"drop abandoned deliveries": func(ctx context.Context) (time.Duration, error) { return time.Minute, a.DropAbandoned(ctx) },
 		pruneLoop:                   prune.step,
+		"load catalogues": func(ctx context.Context) (time.Duration, error) {
+			_, err := a.LoadCatalogues(ctx)
+			return gatewaysEvery, err
+		},
+		"poll orders": func(ctx context.Context) (time.Duration, error) {
+			_, err := a.PollOrders(ctx)
+			return gatewaysEvery, err
+		},
+		"prune tokens": func(ctx context.Context) (time.Duration, error) { return time.Hour, a.PruneTokens(ctx) },
 		"prune idempotency": func(ctx context.Context) (time.Duration, error) {
 			n, err := a.PruneIdempotent(ctx)
 			if n > 0 {

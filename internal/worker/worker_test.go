@@ -106,7 +106,7 @@ func newWorld(t *testing.T) *world {
 	}
 	g := &flaky{Gateway: sandbox.New("http://127.0.0.1", ring)}
 	w := &world{gateway: g, side: side, metrics: prometheus.NewRegistry(), app: app.New(app.Config{
-		DB: db, Ring: ring, Countries: countries, Gateways: []gateway.Gateway{g}, Sandbox: g.Gateway, PublicURL: "http://127.0.0.1",
+		DB: db, Ring: ring, Countries: countries, Providers: gateway.Static(g), Sandbox: g.Gateway, PublicURL: "http://127.0.0.1",
 	})}
 	project, keys, err := w.app.CreateProject(t.Context(), checkout.Project{Name: "Test", Mode: checkout.ModeTest})
 	if err != nil {

@@ -1,15 +1,15 @@
 // Package gatewaytest is the suite that every gateway passes. A gateway's test describes the gateway in a Case, as data, and
-// hands it to Run.
+// hands it to Run; docs/gateways.md tells how.
 //
-// It talks to no gateway by itself: where a gateway calls a server, its test provides one. Invariant: what passes here can't
-// be made to believe a forged notification, nor to end an order by a status that we don't know.
+// It talks to no gateway by itself: where a gateway calls a server, its test provides one as a handler, and the suite stands
+// between the two. Invariant: what passes here can't be made to believe a forged notification, to end an order by a status
+// that we don't know, to take a fault for an answer, or to tell a secret in an error.
 package gatewaytest
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -19,22 +19,61 @@ import (
 	"github.com/sliproad/sliproad/internal/gateway"
 )
 
-// Case describes a gateway to the suite.
+// Case describes a gateway to the suite. What is left out isn't tried, except where the gateway itself says that it can do
+// it: one that sells needs a sell order that it serves, a Poller needs Polled, a Quoter with a Remote needs Quotes.
 type Case struct {
-	Gateway  gateway.Gateway
-	Order    checkout.Order // a buy order that the gateway serves
-	Refusals []Refusal      // what it doesn't serve; at least one each of currency, network and amount
-	Statuses []Status       // every status that it reports, in its own words
-	Unknown  string         // a status in no list of its documentation
+	Gateway  gateway.Gateway // nil: Remote's account
+	Page     string          // the path of its page in docs, which names all of its settings; empty: none
+	Remote   *Remote         // nil: a gateway without accounts and servers
+	Order    checkout.Order  // a buy order that the gateway serves
+	Sell     *checkout.Order // the sell order; nil: Order, with an s at its id
+	Refusals []Refusal       // what it doesn't serve; at least one each of currency, network and amount
+	Statuses []Status        // every status that it reports, in its own words
+	Unknown  string          // a status in no list of its documentation
+
+	// Checkouts are orders and what is made of them: a plain one, one for each thing that the gateway can lock, to sell.
+	Checkouts []Checkout
+	// VerifyURL holds a checkout's URL to the documentation: signatures, timestamps, what Varying leaves out.
+	VerifyURL func(t *testing.T, r gateway.Request, u *url.URL)
+	// NeedsAddress: it opens no checkout for a payer whose address is unknown.
+	NeedsAddress bool
+	// BindsAddress: the checkout serves the payer's address alone, so that another's has another URL or request.
+	BindsAddress bool
+
+	Quotes []Quote
 
 	// Notify makes a genuine notification that the order has got the gateway's status; the same id makes a replay.
 	Notify func(o *checkout.Order, status, id string, now time.Time) gateway.Notification
 	// Unreadable makes genuinely signed notifications that can't be read, by what is wrong with them.
 	Unreadable func(o *checkout.Order, now time.Time) map[string]gateway.Notification
+	// Ignored makes genuine notifications of what is none of our business, such as other events.
+	Ignored func(o *checkout.Order, now time.Time) map[string]gateway.Notification
+	// Canonical: the signature is over the body's canonical JSON, so that space and the order of members don't count.
+	Canonical bool
+	// SignatureInBody: there is no SignatureHeader; the body is what is signed, as a token.
+	SignatureInBody bool
 
 	SignatureHeader string        // the header that carries the signature
-	Tolerance       time.Duration // how old a signature may be; 0: it carries no time
+	Tolerance       time.Duration // how old a signature may be, or how far ahead; 0: it carries no time
 	Now             time.Time     // when the notifications come
+
+	// Polled is the gateway's server where the order, whether to buy or to sell, has the status.
+	Polled func(t *testing.T, o *checkout.Order, status string) http.Handler
+	// PollStatuses are the statuses that polling tells; nil: Statuses.
+	PollStatuses []Status
+	// Unheard is the gateway's server that has never heard of the order.
+	Unheard http.Handler
+}
+
+// Remote is an account at a gateway that is asked over the network.
+type Remote struct {
+	Provider func(client *http.Client) gateway.Provider
+	Account  gateway.Account
+	// Server is a fake of the gateway's servers, whatever their hosts, in good health. It verifies each request by the
+	// documentation, and fails its test where one is wrong.
+	Server http.Handler
+	// Malformed are values that the settings must not have, by their keys.
+	Malformed map[string][]string
 }
 
 // Refusal is a change of the order by which the gateway stops serving it.
@@ -49,183 +88,151 @@ type Refusal struct {
 type Status struct {
 	Theirs string
 	Ours   checkout.OrderStatus
+	Only   checkout.OrderType // of the orders that can have it; empty: any
 }
+
+// of are the statuses that orders of the type can have.
+func of(statuses []Status, kind checkout.OrderType) []Status {
+	return slices.DeleteFunc(slices.Clone(statuses), func(s Status) bool { return s.Only != "" && s.Only != kind })
+}
+
+// Checkout is an order and the checkout that must come of it.
+type Checkout struct {
+	Name   string
+	Sell   bool
+	Change func(r *gateway.Request) // of the order, the payer's address, the tag; nil: nothing
+	// URL is the whole URL of the checkout; the order of its parameters doesn't count. Empty: any.
+	URL     string
+	Varying []string // the parameters of the URL that VerifyURL looks at
+	// Sent are the requests that the gateway made for it, in order; nil: any.
+	Sent []Call
+	// Refused: no checkout is made, and the error has this text.
+	Refused string
+}
+
+// Quote is a question for a price and the gateway's answer.
+type Quote struct {
+	Name   string
+	Sell   bool
+	Change func(r *gateway.QuoteRequest) // nil: nothing
+	Server http.Handler                  // in place of Remote's, such as one that refuses
+	Want   gateway.Quote
+	Sent   []Call // nil: any
+	// Code is that of the error, if it is one for the payer; Failed is any other.
+	Code   checkout.Code
+	Failed bool
+}
+
+// Call is a request that a gateway made. In what is wanted, headers that aren't named may be anything.
+type Call struct {
+	Method string
+	URL    string // whole; the order of its parameters doesn't count
+	Header map[string]string
+	Body   string // compared as JSON where it is JSON, else as it is
+}
+
+// Payer is the address from which the suite's payer comes, Other that of somebody else.
+var (
+	Payer = netip.MustParseAddr("203.0.113.42")
+	Other = netip.MustParseAddr("2001:db8::7")
+)
 
 // Run runs the suite.
 func Run(t *testing.T, c Case) {
 	t.Helper()
+	if c.Gateway == nil {
+		c.Gateway = c.open(t, c.Remote.Server)
+	}
 	t.Run("describe", c.testDescribe)
 	t.Run("check", c.testCheck)
+	t.Run("list", c.testList)
 	t.Run("checkout", c.testCheckout)
+	t.Run("checkouts", c.testCheckouts)
+	t.Run("address", c.testAddress)
+	t.Run("quotes", c.testQuotes)
 	t.Run("statuses", c.testStatuses)
 	t.Run("replay", c.testReplay)
+	t.Run("reordered", c.testReordered)
 	t.Run("forged", c.testForged)
 	t.Run("unreadable", c.testUnreadable)
+	t.Run("ignored", c.testIgnored)
+	t.Run("canonical", c.testCanonical)
+	t.Run("poll", c.testPoll)
+	if c.Remote != nil {
+		t.Run("settings", c.testSettings)
+		t.Run("faults", c.testFaults)
+		t.Run("load", c.testLoad)
+	}
+}
+
+// open opens Remote's account with nothing but the server behind its client.
+func (c Case) open(t *testing.T, server http.Handler) gateway.Gateway {
+	t.Helper()
+	return c.openClient(t, &http.Client{Transport: NewWire(server)})
+}
+
+func (c Case) openClient(t *testing.T, client *http.Client) gateway.Gateway {
+	t.Helper()
+	a := c.Remote.Account
+	if a.Tokens == nil {
+		a.Tokens = NewTokens()
+	}
+	g, err := c.Remote.Provider(client).Open(a)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return g
+}
+
+// order is the order to buy or to sell.
+func (c Case) order(sell bool) *checkout.Order {
+	o := c.Order
+	if !sell {
+		return &o
+	}
+	if c.Sell != nil {
+		o = *c.Sell
+		return &o
+	}
+	o.ID, o.Type = o.ID+"s", checkout.Sell
+	return &o
 }
 
 // orders are the kinds of order that the gateway serves.
 func (c Case) orders() map[string]*checkout.Order {
-	buy := c.Order
-	orders := map[string]*checkout.Order{"buy": &buy}
+	orders := map[string]*checkout.Order{"buy": c.order(false)}
 	if c.Gateway.Describe().Sell {
-		sell := c.Order
-		sell.ID, sell.Type = sell.ID+"s", checkout.Sell
-		orders["sell"] = &sell
+		orders["sell"] = c.order(true)
 	}
 	return orders
 }
 
-func (c Case) testDescribe(t *testing.T) {
-	t.Parallel()
-	d := c.Gateway.Describe()
-	if d.ID == "" || strings.ToLower(d.ID) != d.ID || strings.ContainsAny(d.ID, "/?# ") || d.Name == "" || len(d.Modes) == 0 {
-		t.Errorf("Describe() = %+v; want an id that is a lower-case path segment, a name and modes", d)
-	}
+func (c Case) request(o *checkout.Order) gateway.Request {
+	return gateway.Request{Order: o, Address: Payer, Now: c.Now}
 }
 
-func (c Case) testCheck(t *testing.T) {
-	t.Parallel()
-	for name, o := range c.orders() {
-		if err := c.Gateway.Check(o); err != nil {
-			t.Errorf("%s: Check: %v", name, err)
+// secrets are what no error may tell.
+func (c Case) secrets() []string {
+	if c.Remote == nil {
+		return nil
+	}
+	var secrets []string
+	for _, s := range c.Gateway.Describe().Settings {
+		if value := c.Remote.Account.Settings[s.Key]; s.Secret && value != "" {
+			secrets = append(secrets, value)
 		}
 	}
-	seen := map[checkout.Code]bool{}
-	for _, r := range c.Refusals {
-		o := c.Order
-		r.Change(&o)
-		var e *checkout.Error
-		if err := c.Gateway.Check(&o); !errors.As(err, &e) {
-			t.Errorf("%s: Check = %v, want a *checkout.Error", r.Name, err)
-			continue
-		}
-		var fields []string
-		for _, f := range e.Fields {
-			fields = append(fields, f.Field)
-		}
-		if e.Code != r.Code || !slices.Equal(fields, r.Fields) {
-			t.Errorf("%s: Check = %v on %v, want %s on %v", r.Name, e, fields, r.Code, r.Fields)
-		}
-		seen[e.Code] = true
-	}
-	for _, code := range []checkout.Code{checkout.CodeInvalidCurrency, checkout.CodeInvalidNetwork, checkout.CodeInvalidAmount} {
-		if !seen[code] {
-			t.Errorf("no refusal with %s was tried", code)
-		}
-	}
+	return secrets
 }
 
-func (c Case) testCheckout(t *testing.T) {
-	t.Parallel()
-	for name, o := range c.orders() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx := t.Context()
-			first, err := c.Gateway.CreateCheckout(ctx, gateway.Request{Order: o})
-			if err != nil || first.URL == "" {
-				t.Fatalf("CreateCheckout = %+v, %v", first, err)
-			}
-			if again, err := c.Gateway.CreateCheckout(ctx, gateway.Request{Order: o}); err != nil || again != first {
-				t.Errorf("the same order again: %+v, %v; want %+v", again, err, first)
-			}
-			if found, err := c.Gateway.FindCheckout(ctx, gateway.Request{Order: o}); err != nil || found != first {
-				t.Errorf("FindCheckout = %+v, %v; want %+v", found, err, first)
-			}
-			other := *o
-			other.ID += "x"
-			if second, err := c.Gateway.CreateCheckout(ctx, gateway.Request{Order: &other}); err != nil || second.URL == first.URL {
-				t.Errorf("another order: %+v, %v; want a checkout of its own", second, err)
-			}
-		})
-	}
-}
-
-// parse wants exactly one update of the order.
-func (c Case) parse(t *testing.T, o *checkout.Order, n gateway.Notification) gateway.Update {
+// hides tells whether the text is without secrets, plain or escaped.
+func (c Case) hides(t *testing.T, text string) {
 	t.Helper()
-	updates, err := c.Gateway.ParseNotification(context.Background(), n)
-	if err != nil || len(updates) != 1 || updates[0].OrderID != o.ID || updates[0].DedupKey == "" {
-		t.Fatalf("ParseNotification(%s) = %+v, %v; want one update of %s with a key", n.Body, updates, err, o.ID)
-	}
-	return updates[0]
-}
-
-func (c Case) testStatuses(t *testing.T) {
-	t.Parallel()
-	for name, o := range c.orders() {
-		for _, s := range c.Statuses {
-			if u := c.parse(t, o, c.Notify(o, s.Theirs, "n1", c.Now)); u.Status != s.Ours {
-				t.Errorf("%s: %s becomes %s, want %s", name, s.Theirs, u.Status, s.Ours)
+	for _, secret := range c.secrets() {
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			if strings.Contains(text, form) {
+				t.Errorf("an error tells a secret: %s", text)
 			}
-		}
-		if u := c.parse(t, o, c.Notify(o, c.Unknown, "n1", c.Now)); u.Status.Final() || u.Status == checkout.OrderCreating {
-			t.Errorf("%s: the unknown status %s becomes %s", name, c.Unknown, u.Status)
-		}
-	}
-}
-
-func (c Case) testReplay(t *testing.T) {
-	t.Parallel()
-	o, status := c.Order, c.Statuses[0].Theirs
-	first := c.parse(t, &o, c.Notify(&o, status, "n1", c.Now))
-	if again := c.parse(t, &o, c.Notify(&o, status, "n1", c.Now)); again.DedupKey != first.DedupKey {
-		t.Errorf("a replay has the key %q, want %q", again.DedupKey, first.DedupKey)
-	}
-	if next := c.parse(t, &o, c.Notify(&o, status, "n2", c.Now)); next.DedupKey == first.DedupKey {
-		t.Errorf("another notification has the same key %q", next.DedupKey)
-	}
-}
-
-func (c Case) testForged(t *testing.T) {
-	t.Parallel()
-	o := c.Order
-	forge := func(change func(n *gateway.Notification)) gateway.Notification {
-		n := c.Notify(&o, c.Statuses[0].Theirs, "n1", c.Now)
-		n.Header = maps.Clone(n.Header)
-		n.Body = bytes.Clone(n.Body)
-		change(&n)
-		return n
-	}
-	signature := forge(func(*gateway.Notification) {}).Header[c.SignatureHeader]
-	if len(signature) != 1 || signature[0] == "" {
-		t.Fatalf("a genuine notification has the header %s: %q", c.SignatureHeader, signature)
-	}
-	sign := func(value ...string) func(*gateway.Notification) {
-		return func(n *gateway.Notification) { n.Header[c.SignatureHeader] = value }
-	}
-	text, last := signature[0], len(signature[0])-1
-	forgeries := map[string]gateway.Notification{
-		"no headers":         forge(func(n *gateway.Notification) { n.Header = nil }),
-		"no signature":       forge(func(n *gateway.Notification) { delete(n.Header, c.SignatureHeader) }),
-		"empty signature":    forge(sign("")),
-		"cut signature":      forge(sign(text[:last])),
-		"wrong signature":    forge(sign(text[:last-2] + string([]byte{text[last-2] ^ 1}) + text[last-1:])),
-		"not a signature":    forge(sign("\x00=,;é")),
-		"no body":            forge(func(n *gateway.Notification) { n.Body = nil }),
-		"truncated body":     forge(func(n *gateway.Notification) { n.Body = n.Body[:len(n.Body)-1] }),
-		"longer body":        forge(func(n *gateway.Notification) { n.Body = append(n.Body, ' ') }),
-		"changed body":       forge(func(n *gateway.Notification) { n.Body[len(n.Body)/2] ^= 1 }),
-		"of another project": forge(func(n *gateway.Notification) { n.ProjectID = "6f1b7a3e-0000-4000-8000-000000000bad" }),
-	}
-	if c.Tolerance > 0 {
-		forgeries["too old"] = forge(func(n *gateway.Notification) { n.Now = n.Now.Add(c.Tolerance + time.Second) })
-		c.parse(t, &o, forge(func(n *gateway.Notification) { n.Now = n.Now.Add(c.Tolerance) }))
-	}
-	for name, n := range forgeries {
-		updates, err := c.Gateway.ParseNotification(context.Background(), n)
-		if !errors.Is(err, gateway.ErrForged) || len(updates) != 0 {
-			t.Errorf("%s: ParseNotification = %+v, %v; want ErrForged", name, updates, err)
-		}
-	}
-}
-
-func (c Case) testUnreadable(t *testing.T) {
-	t.Parallel()
-	o := c.Order
-	for name, n := range c.Unreadable(&o, c.Now) {
-		updates, err := c.Gateway.ParseNotification(context.Background(), n)
-		if !errors.Is(err, gateway.ErrMalformed) || len(updates) != 0 {
-			t.Errorf("%s: ParseNotification = %+v, %v; want ErrMalformed", name, updates, err)
 		}
 	}
 }

@@ -68,7 +68,24 @@ func New(publicURL string, ring *vault.Ring) *Gateway {
 
 // Describe tells what the sandbox is.
 func (g *Gateway) Describe() gateway.Description {
-	return gateway.Description{ID: ID, Name: "Sandbox", Modes: []checkout.Mode{checkout.ModeTest}, Sell: true, KYC: true}
+	return gateway.Description{ID: ID, Name: "Sandbox", Modes: []checkout.Mode{checkout.ModeTest}, Sell: true, KYC: true, NoAccount: true}
+}
+
+// Open is the sandbox itself, which is the same for all projects. Of what every account can be told it takes the priority.
+func (g *Gateway) Open(a gateway.Account) (gateway.Gateway, error) {
+	if err := a.Settings.Check(g.Describe()); err != nil {
+		return nil, err
+	}
+	var e gateway.SettingsError
+	for _, s := range gateway.Common {
+		if a.Settings[s.Key] != "" && s.Key != "priority" {
+			e.Problems = append(e.Problems, checkout.FieldError{Field: s.Key, Message: "is not a setting of " + ID})
+		}
+	}
+	if len(e.Problems) > 0 {
+		return nil, &e
+	}
+	return g, nil
 }
 
 // Check tells whether the sandbox serves the order: every asset of the catalogue on its networks, every fiat currency, and

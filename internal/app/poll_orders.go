@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/store"
+)
+
+// Limits of asking gateways about orders. The older an order, the rarer it is asked about: each pause is a part of its age.
+const (
+	askBatch       = 20               // orders of an account in one run
+	askRun         = 15 * time.Second // how long an account's run may last
+	askAgePart     = 20
+	askFor         = 30 * 24 * time.Hour // from the order's creation
+	askNever       = 100 * 365 * 24 * time.Hour
+	askFailPause   = 15 * time.Second // doubles with each failure
+	askMaxPause    = 10 * time.Minute
+	accountsAtOnce = 8
+)
+
+// askPauses are how long the accounts are left alone that have failed last. Each node has its own.
+type askPauses struct {
+	mu    sync.Mutex
+	until map[[2]string]askPause
+}
+
+type askPause struct {
+	failures int
+	until    time.Time
+}
+
+func (p *askPauses) over(row *store.GatewayAccount, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !now.Before(p.until[[2]string{string(row.ProjectID), row.Gateway}].until)
+}
+
+func (p *askPauses) note(row *store.GatewayAccount, failed bool, now time.Time) {
+	key := [2]string{string(row.ProjectID), row.Gateway}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !failed {
+		delete(p.until, key)
+		return
+	}
+	if p.until == nil {
+		p.until = map[[2]string]askPause{}
+	}
+	last := p.until[key]
+	p.until[key] = askPause{last.failures + 1, now.Add(min(askMaxPause, askFailPause<<min(last.failures, 10)))}
+}
+
+// PollOrders asks the gateways that can be asked about the open orders of all projects, for when their notifications get lost,
+// and applies what they answer as it does notifications. It returns how many orders it has asked about. Nodes may do so at the
+// same time: before an order is asked about it is leased to one.
+func (a *App) PollOrders(ctx context.Context) (int, error) {
+	rows, err := a.DB.AllGatewayAccounts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return eachAccount(rows, func(row *store.GatewayAccount) (int, error) {
+		if !a.asking.over(row, a.now()) {
+			return 0, nil
+		}
+		g, err := a.gateway(ctx, row.ProjectID, row.Gateway)
+		poller, ok := g.(gateway.Poller)
+		if !ok {
+			if errors.Is(err, errNoGateway) { // another version's
+				err = nil
+			}
+			return 0, err
+		}
+		n, err := a.pollAccount(ctx, row, poller, g.Describe().PollEvery)
+		if ctx.Err() != nil {
+			return n, ctx.Err()
+		}
+		a.asking.note(row, err != nil, a.now())
+		return n, err
+	})
+}
+
+// pollAccount asks about the account's orders that are due, one after the other, until it fails.
+func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller gateway.Poller, every time.Duration) (asked int, err error) {
+	began := a.now()
+	due, err := a.DB.OrdersToAsk(ctx, row.ProjectID, row.Gateway, began, askBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range due {
+		now := a.now()
+		if now.Sub(began) > askRun {
+			break
+		}
+		lease := store.Lease{Owner: a.node, Until: now.Add(askPauseOf(one.Order, every, now))}
+		err := a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.AskOrder(one.Order, one.Lease, lease) })
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return asked, err
+		}
+		asked++
+		if err := a.pollOrder(ctx, poller, one.Order); err != nil {
+			return asked, fmt.Errorf("asking %s about order %s: %w", row.Gateway, one.Order.ID, err)
+		}
+	}
+	return asked, nil
+}
+
+// askPauseOf is how long an order is left alone that is asked about now.
+func askPauseOf(o *checkout.Order, every time.Duration, now time.Time) time.Duration {
+	age := now.Sub(o.CreatedAt)
+	if age > askFor {
+		return askNever
+	}
+	return max(every, age/askAgePart)
+}
+
+func (a *App) pollOrder(ctx context.Context, poller gateway.Poller, o *checkout.Order) error {
+	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
+	defer cancel()
+	now := a.now()
+	updates, err := poller.Poll(ask, gateway.Request{Order: o, Now: now})
+	if err != nil || len(updates) == 0 {
+		return err
+	}
+	for _, u := range updates {
+		if u.OrderID != o.ID {
+			return errors.New("the answer is about another order")
+		}
+	}
+	body, err := json.Marshal(updates)
+	if err != nil {
+		return err
+	}
+	return a.applyUpdates(ctx, o.Gateway, gateway.Notification{ProjectID: o.ProjectID, Body: body, Now: now}, updates)
+}
+
+// eachAccount works on accounts side by side, a few at a time, so that a slow gateway does not keep the others waiting. A panic
+// is that account's failure, and not the end of the server.
+func eachAccount(rows []*store.GatewayAccount, work func(*store.GatewayAccount) (int, error)) (sum int, err error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	slots := make(chan struct{}, accountsAtOnce)
+	for _, row := range rows {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			n, failed := guarded(func() (int, error) { return work(row) })
+			mu.Lock()
+			defer mu.Unlock()
+			sum, err = sum+n, errors.Join(err, failed)
+		})
+	}
+	all.Wait()
+	return sum, err
+}
+
+func guarded(work func() (int, error)) (n int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work()
+}
+
+// tokensKept is for how long a token stays known after its end, for what was signed by it.
+const tokensKept = 30 * 24 * time.Hour
+
+// PruneTokens removes what gateways gave for a time that ended a month ago.
+func (a *App) PruneTokens(ctx context.Context) error {
+	rows, err := a.DB.AllGatewayAccounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		err := a.DB.Tx(ctx, func(tx *store.Tx) error {
+			_, err := tx.PruneTokens(row.ProjectID, row.Gateway, a.now().Add(-tokensKept))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package moonpay
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gatewaycall"
+)
+
+const (
+	// signatureHeader carries "t=UNIX,s=HEX" (api-reference/widget/webhooks/signature).
+	signatureHeader = "Moonpay-Signature-V2"
+	// toleranceSeconds is ours; MoonPay names none, and may or may not sign a repetition anew.
+	toleranceSeconds  = 300
+	maxSignatureBytes = 1024
+	maxTextBytes      = 255
+)
+
+// event is what MoonPay posts (api-reference/widget/webhooks).
+type event struct {
+	Type string      `json:"type"`
+	Data transaction `json:"data"`
+}
+
+// events are those that tell of an order; the rest, of identity checks, swaps and accounts, are none of ours.
+var events = []string{
+	"transaction_created", "transaction_updated", "transaction_failed",
+	"sell_transaction_created", "sell_transaction_updated", "sell_transaction_failed", "sell_transaction_requote_required",
+}
+
+// transaction is one to buy or to sell (api-reference/widget/getbuytransaction, …/getselltransaction).
+type transaction struct {
+	ID                    string      `json:"id"`
+	Status                string      `json:"status"`
+	ExternalTransactionID string      `json:"externalTransactionId"`
+	UpdatedAt             string      `json:"updatedAt"`
+	BaseCurrencyAmount    json.Number `json:"baseCurrencyAmount"`
+	QuoteCurrencyAmount   json.Number `json:"quoteCurrencyAmount"`
+	CryptoTransactionID   string      `json:"cryptoTransactionId"`
+	DepositHash           string      `json:"depositHash"`
+	FailureReason         string      `json:"failureReason"`
+	Stages                []stage     `json:"stages"`
+}
+
+type stage struct {
+	Status        string `json:"status"`
+	FailureReason string `json:"failureReason"`
+}
+
+// ParseNotification verifies the signature and its time, and then reads the event.
+func (g *account) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
+	if !g.genuine(n) {
+		return nil, gateway.ErrForged
+	}
+	var kind struct {
+		Type *string `json:"type"`
+	}
+	if err := json.Unmarshal(n.Body, &kind); err != nil {
+		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
+	}
+	if kind.Type == nil {
+		return nil, fmt.Errorf("%w: it has no type", gateway.ErrMalformed)
+	}
+	if !slices.Contains(events, *kind.Type) {
+		return nil, nil
+	}
+	var e event
+	if err := json.Unmarshal(n.Body, &e); err != nil {
+		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
+	}
+	if e.Data.ID != "" && e.Data.ExternalTransactionID == "" {
+		return nil, nil // made by other means with the same account
+	}
+	sell := strings.HasPrefix(e.Type, "sell_")
+	sum := sha256.Sum256(n.Body)
+	u, err := e.Data.update(sell, hex.EncodeToString(sum[:]))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
+	}
+	return []gateway.Update{u}, nil
+}
+
+func (g *account) genuine(n gateway.Notification) bool {
+	values := textproto.MIMEHeader(n.Header).Values(signatureHeader)
+	if len(values) != 1 || len(values[0]) > maxSignatureBytes || n.ProjectID != g.a.ProjectID {
+		return false
+	}
+	var stamp, given string
+	for element := range strings.SplitSeq(values[0], ",") {
+		name, text, _ := strings.Cut(strings.TrimSpace(element), "=")
+		switch {
+		case name == "t" && stamp == "":
+			stamp = text
+		case name == "s" && given == "":
+			given = text
+		case name == "t" || name == "s":
+			return false
+		}
+	}
+	at, err := strconv.ParseInt(stamp, 10, 64)
+	if now := n.Now.Unix(); err != nil || at < now-toleranceSeconds || at > now+toleranceSeconds {
+		return false
+	}
+	signature, err := hex.DecodeString(given)
+	if err != nil {
+		return false
+	}
+	mac := hmac.New(sha256.New, []byte(g.a.Settings["webhookKey"]))
+	mac.Write([]byte(stamp + "."))
+	mac.Write(n.Body)
+	return hmac.Equal(mac.Sum(nil), signature)
+}
+
+// update tells of the transaction in our terms.
+func (t *transaction) update(sell bool, key string) (gateway.Update, error) {
+	if t.ID == "" || t.ExternalTransactionID == "" || t.Status == "" {
+		return gateway.Update{}, errors.New("id, externalTransactionId and status are required")
+	}
+	u := gateway.Update{
+		DedupKey: key, OrderID: checkout.OrderID(t.ExternalTransactionID), ExternalOrderID: t.ID,
+		Status: t.status(), TransactionHash: t.CryptoTransactionID,
+	}
+	crypto := t.QuoteCurrencyAmount
+	if sell {
+		crypto, u.TransactionHash = t.BaseCurrencyAmount, t.DepositHash
+	}
+	if t.Status == "failed" {
+		u.FailureReason = cmp.Or(t.stageReason(), t.FailureReason)
+	}
+	for _, text := range []string{t.ID, t.ExternalTransactionID, t.Status, u.TransactionHash, u.FailureReason} {
+		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
+			return gateway.Update{}, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
+		}
+	}
+	if u.Status == checkout.OrderCompleted { // before that it is an estimate
+		amount, err := gateway.Number(crypto)
+		if err != nil {
+			return gateway.Update{}, fmt.Errorf("the crypto amount %w", err)
+		}
+		u.CryptoAmount = amount
+	}
+	return u, nil
+}
+
+// status is ours for the transaction's. MoonPay has none for what was cancelled, ran out of time or was paid back: these are
+// failures with such a reason (api-reference/widget/stage-failure-reasons).
+func (t *transaction) status() checkout.OrderStatus {
+	switch t.Status {
+	case "completed":
+		return checkout.OrderCompleted
+	case "failed":
+		return failures(strings.ToLower(cmp.Or(t.stageReason(), t.FailureReason)))
+	case "pending":
+		return checkout.OrderProcessing
+	}
+	if strings.HasPrefix(t.Status, "waiting") { // for payment, authorization or deposit, and what else there may come
+		return checkout.OrderPending
+	}
+	return checkout.OrderProcessing
+}
+
+func failures(reason string) checkout.OrderStatus {
+	switch {
+	case strings.HasPrefix(reason, "refund"):
+		return checkout.OrderRefunded
+	case strings.HasPrefix(reason, "cancel"):
+		return checkout.OrderCancelled
+	case strings.HasPrefix(reason, "timeout"), strings.HasPrefix(reason, "expired"), strings.HasSuffix(reason, " timeout"):
+		return checkout.OrderExpired
+	}
+	return checkout.OrderFailed
+}
+
+func (t *transaction) stageReason() string {
+	for _, s := range t.Stages {
+		if s.Status == "failed" && s.FailureReason != "" {
+			return s.FailureReason
+		}
+	}
+	return ""
+}
+
+// standing orders the transactions of one order: a payer may try again after a failure, with the same reference.
+var standing = map[checkout.OrderStatus]int{
+	checkout.OrderCompleted: 4, checkout.OrderProcessing: 3, checkout.OrderPending: 2, checkout.OrderRefunded: 1,
+}
+
+// Poll asks for all transactions with the order's reference (api-reference/widget/getbuytransactionbyexternalid, …/sell) and
+// tells of the one that got furthest.
+func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
+	o := r.Order
+	path := "/v1/transactions/ext/"
+	if o.Type == checkout.Sell {
+		path = "/v3/sell_transactions/ext/"
+	}
+	var found []transaction
+	err := g.call.JSON(ctx, gatewaycall.Request{
+		Method: http.MethodGet, URL: g.api + path + url.PathEscape(string(o.ID)) + "?apiKey=" + url.QueryEscape(g.a.Settings["apiKey"]),
+	}, &found)
+	var answer *gatewaycall.Error
+	switch {
+	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("moonpay: %w", err)
+	case found == nil:
+		return nil, errors.New("moonpay: the answer is no list of transactions")
+	}
+	var best *gateway.Update
+	for _, t := range found {
+		sum := sha256.Sum256([]byte("polled\n" + t.ID + "\n" + t.Status + "\n" + t.UpdatedAt))
+		u, err := t.update(o.Type == checkout.Sell, hex.EncodeToString(sum[:]))
+		if err != nil {
+			return nil, fmt.Errorf("moonpay: a transaction can't be read: %w", err)
+		}
+		if u.OrderID != o.ID {
+			return nil, errors.New("moonpay: it answered with another order's transaction")
+		}
+		if best == nil || standing[u.Status] > standing[best.Status] {
+			best = &u
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	return []gateway.Update{*best}, nil
+}

@@ -1,0 +1,273 @@
+package stripe
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
+)
+
+const sessionsPath = "/v1/crypto/onramp_sessions"
+
+const maxTextBytes = 255 // of ids and hashes; more is none of theirs
+
+// text is a JSON string or number, as its digits; null is empty.
+type text string
+
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var s string
+	if len(raw) > 0 && raw[0] == '"' {
+		err := json.Unmarshal(raw, &s)
+		*t = text(s)
+		return err
+	}
+	var n json.Number
+	err := json.Unmarshal(raw, &n)
+	*t = text(n)
+	return err
+}
+
+// session is a crypto.onramp_session (https://docs.stripe.com/api/crypto/onramp_sessions/object). Its client_secret is not
+// read: whoever has it can drive the session.
+type session struct {
+	ID          string            `json:"id"`
+	RedirectURL string            `json:"redirect_url"`
+	Status      string            `json:"status"`
+	Metadata    map[string]string `json:"metadata"`
+	Details     struct {
+		DestinationAmount text   `json:"destination_amount"`
+		TransactionID     string `json:"transaction_id"`
+	} `json:"transaction_details"`
+}
+
+// referenceKey is the metadata under which a session has the order's id.
+const referenceKey = "order_id"
+
+// OpenCheckout makes the order's session, or gives the one again that the same payer had: the idempotency key is made of the
+// order and of all that is sent. An e-mail address that Stripe takes no longer under the name that we know is left out.
+func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.Checkout, error) {
+	if err := makeable(r); err != nil {
+		return gateway.Checkout{}, err
+	}
+	form := a.sessionForm(r)
+	made, err := a.createSession(ctx, r.Order.ID, form)
+	if unknown := unknownParameter(err); unknown != "" && form.Has(unknown) && strings.HasSuffix(unknown, "[email]") {
+		form.Del(unknown)
+		made, err = a.createSession(ctx, r.Order.ID, form)
+	}
+	if err != nil {
+		return gateway.Checkout{}, refused(err)
+	}
+	if made.ID == "" || made.RedirectURL == "" {
+		return gateway.Checkout{}, errors.New("stripe: the answer has no session with a redirect_url; the account may have no hosted onramp")
+	}
+	if u, err := url.Parse(made.RedirectURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return gateway.Checkout{}, errors.New("stripe: the session's redirect_url is no URL")
+	}
+	if len(made.ID) > maxTextBytes {
+		return gateway.Checkout{}, errors.New("stripe: the session's id is too long for one")
+	}
+	return gateway.Checkout{URL: made.RedirectURL, ExternalOrderID: made.ID}, nil
+}
+
+// sessionForm is the body of https://docs.stripe.com/api/crypto/onramp_sessions/create. Lists of one lock the asset and the
+// network; the amount is a default that the payer may change.
+func (a *account) sessionForm(r gateway.Request) url.Values {
+	o := r.Order
+	p := pair{o.CryptoCurrency, o.Network}
+	form := url.Values{
+		"source_currency": {strings.ToLower(o.FiatCurrency)}, "source_amount": {o.FiatAmount.String()},
+		"destination_currency": {p.currency()}, "destination_currencies[]": {p.currency()},
+		"destination_network": {networkName(p.network)}, "destination_networks[]": {networkName(p.network)},
+		"wallet_addresses[" + memberName(p.network) + "]": {o.WalletAddress}, "lock_wallet_address": {"true"},
+		"metadata[" + referenceKey + "]": {string(o.ID)},
+	}
+	if r.Tag != "" {
+		form.Set("wallet_addresses[destination_tags]["+memberName(p.network)+"]", r.Tag)
+	}
+	if address := r.Address.Unmap(); public(address) {
+		form.Set("customer_ip_address", address.String())
+	}
+	parameter := a.Settings["emailParameter"]
+	if parameter == "" {
+		parameter = emailCustomer
+	}
+	if o.Email != "" && parameter != emailNone {
+		form.Set(parameter+"[email]", o.Email)
+	}
+	return form
+}
+
+// public tells whether the address says where the payer is, which is all that Stripe asks it for: a session for an address
+// that can't be placed may be refused.
+func public(address netip.Addr) bool {
+	return address.IsValid() && address.IsGlobalUnicast() && !address.IsPrivate()
+}
+
+// createSession makes the session, once for each form.
+func (a *account) createSession(ctx context.Context, id checkout.OrderID, form url.Values) (session, error) {
+	sum := sha256.Sum256([]byte(form.Encode()))
+	var made session
+	err := a.ask(ctx, http.MethodPost, sessionsPath, form, string(id)+"-"+hex.EncodeToString(sum[:8]), &made)
+	return made, err
+}
+
+// failure is the body of an error (https://docs.stripe.com/api/errors).
+type failure struct {
+	Error struct {
+		Code  string `json:"code"`
+		Param string `json:"param"`
+	} `json:"error"`
+}
+
+func failureOf(err error) (failure, bool) {
+	var answer *gatewaycall.Error
+	var f failure
+	if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest {
+		return f, false
+	}
+	return f, json.Unmarshal(answer.Body, &f) == nil
+}
+
+func unknownParameter(err error) string {
+	f, ok := failureOf(err)
+	switch {
+	case !ok || f.Error.Code != "parameter_unknown":
+		return ""
+	case f.Error.Param == emailCustomer || f.Error.Param == emailKYC: // the whole of it
+		return f.Error.Param + "[email]"
+	}
+	return f.Error.Param
+}
+
+// refusals are Stripe's codes and what they mean for the payer.
+var refusals = map[string]*checkout.Error{
+	"crypto_onramp_unsupported_country":    errNowhere,
+	"crypto_onramp_unsupportable_customer": errNowhere,
+	"crypto_onramp_unsupported_region":     errNowhere,
+
+	"crypto_onramp_invalid_source_destination_pair":                   errPair,
+	"crypto_onramp_invalid_destination_currency_and_network_pair":     errPair,
+	"crypto_onramp_invalid_destination_currencies_and_networks":       errPair,
+	"crypto_onramp_quote_invalid_destination_currencies_and_networks": errPair,
+	"crypto_onramp_incomplete_destination_currency_and_network_pair":  errPair,
+	"crypto_onramp_wallet_addresses_not_all_networks_supported":       errPair,
+
+	"crypto_onramp_invalid_source_amount":      errLimits,
+	"crypto_onramp_invalid_destination_amount": errLimits,
+	"crypto_onramp_wallet_address_invalid":     checkout.FailField(checkout.CodeValidation, "walletAddress", "is not one that Stripe takes for this network"),
+}
+
+var (
+	errNowhere = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "does not serve the payer there")
+	errPair    = checkout.FailField(checkout.CodeInvalidNetwork, "network", "is not one on which Stripe serves this asset for this currency there")
+	errLimits  = checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", "is outside what Stripe takes")
+)
+
+// refused makes of a refusal what the payer may be told; another error stays what it is.
+func refused(err error) error {
+	f, ok := failureOf(err)
+	if !ok {
+		return err
+	}
+	told, known := refusals[f.Error.Code]
+	if !known && f.Error.Param == "source_amount" {
+		told, known = errLimits, true
+	}
+	if !known {
+		return err
+	}
+	of := *told
+	return of.Because(err)
+}
+
+// update says what the session means for the order, but for the key that tells it from others.
+func (s *session) update(id checkout.OrderID) (gateway.Update, error) {
+	u := gateway.Update{OrderID: id, Status: statusOf(s.Status), ExternalOrderID: s.ID}
+	// A transaction_id of Stripe's own is no hash of the network's.
+	if t := s.Details.TransactionID; !strings.HasPrefix(t, "cxt_") {
+		u.TransactionHash = t
+	}
+	if s.ID == "" || s.Status == "" {
+		return u, errors.New("id and status of the session are required")
+	}
+	for _, text := range []string{string(id), s.ID, s.Status, s.Details.TransactionID} {
+		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
+			return u, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
+		}
+	}
+	var err error
+	if u.CryptoAmount, err = amount(s.Details.DestinationAmount); err != nil {
+		return u, err
+	}
+	if u.Status == checkout.OrderFailed {
+		u.FailureReason = "Stripe rejected the payer: identity, sanctions or fraud checks did not pass."
+	}
+	return u, nil
+}
+
+var errAmount = errors.New("an amount is not a plain decimal number")
+
+var amountForm = regexp.MustCompile(`^[0-9]{1,40}(\.[0-9]{1,40})?$`)
+
+// amount reads an amount, with the digits as they are; it is not set where it is missing or 0.
+func amount(digits text) (money.Amount, error) {
+	if digits == "" {
+		return money.Amount{}, nil
+	}
+	if !amountForm.MatchString(string(digits)) {
+		return money.Amount{}, errAmount
+	}
+	d, err := decimal.NewFromString(string(digits))
+	if err != nil {
+		return money.Amount{}, err
+	}
+	if d.Exponent() < -money.MaxFractionDigits {
+		d = d.Truncate(money.MaxFractionDigits)
+	}
+	if d.IsZero() {
+		return money.Amount{}, nil
+	}
+	return money.FromDecimal(d)
+}
+
+// Poll asks for the session that the payer was last sent to.
+func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
+	o := r.Order
+	if o.ExternalOrderID == "" { // no payer has come yet
+		return nil, nil
+	}
+	var s session
+	err := a.ask(ctx, http.MethodGet, sessionsPath+"/"+url.PathEscape(o.ExternalOrderID), nil, "", &s)
+	var answer *gatewaycall.Error
+	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.Metadata[referenceKey] != string(o.ID) {
+		return nil, errors.New("stripe: the session " + o.ExternalOrderID + " is not the order's")
+	}
+	u, err := s.update(o.ID)
+	if err != nil {
+		return nil, fmt.Errorf("stripe: %w", err)
+	}
+	sum := sha256.Sum256([]byte(s.ID + "\x00" + s.Status))
+	u.DedupKey = hex.EncodeToString(sum[:])
+	return []gateway.Update{u}, nil
+}

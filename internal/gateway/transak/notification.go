@@ -1,0 +1,206 @@
+package transak
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gatewaycall"
+)
+
+const (
+	maxBodyBytes      = 1 << 20
+	maxReferenceBytes = 255 // of our order ids; a longer one is none of ours
+	orderEvents       = "ORDER_"
+)
+
+// order is one at Transak, in notifications and in answers alike.
+type order struct {
+	ID              string      `json:"id"`
+	Status          string      `json:"status"`
+	PartnerOrderID  string      `json:"partnerOrderId"`
+	CryptoAmount    json.Number `json:"cryptoAmount"`
+	TransactionHash string      `json:"transactionHash"`
+}
+
+// ours tells whether the order may be one of ours; an account may have others.
+func (o *order) ours() bool {
+	return o.PartnerOrderID != "" && len(o.PartnerOrderID) <= maxReferenceBytes && checkout.Storable(o.PartnerOrderID)
+}
+
+// update is what the order tells. Before the end its amount is an estimate.
+func (o *order) update(dedupKey string) (gateway.Update, error) {
+	if o.ID == "" || o.Status == "" {
+		return gateway.Update{}, errors.New("an order has no id or no status")
+	}
+	means := outcomeOf(o.Status)
+	u := gateway.Update{
+		DedupKey: dedupKey, OrderID: checkout.OrderID(o.PartnerOrderID), Status: means.status, ExternalOrderID: o.ID,
+		TransactionHash: o.TransactionHash, FailureReason: means.reason,
+	}
+	amount, err := gateway.Number(o.CryptoAmount)
+	if err != nil {
+		return gateway.Update{}, fmt.Errorf("cryptoAmount %w", err)
+	}
+	if means.status == checkout.OrderCompleted {
+		u.CryptoAmount = amount
+	}
+	return u, nil
+}
+
+// ParseNotification verifies the token in the body and reads the order in it.
+// https://docs.transak.com/guides/how-to-decrypt-webhook-payload
+//
+// The token carries no id of its own: an event's is the kind of event. And no time is asked of it, because a notification
+// that comes again, or late, changes nothing.
+func (a *account) ParseNotification(ctx context.Context, n gateway.Notification) ([]gateway.Update, error) {
+	if n.ProjectID != a.ProjectID || len(n.Body) > maxBodyBytes {
+		return nil, gateway.ErrForged
+	}
+	// What stands beside data is not signed.
+	var body struct {
+		Data string `json:"data"`
+	}
+	if json.Unmarshal(n.Body, &body) != nil {
+		return nil, gateway.ErrForged
+	}
+	payload, err := a.verify(ctx, body.Data)
+	if err != nil {
+		return nil, err
+	}
+	var claims struct {
+		EventID     string `json:"eventID"`
+		WebhookData *order `json:"webhookData"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
+	}
+	if !strings.HasPrefix(claims.EventID, orderEvents) { // of KYC and what may come
+		return nil, nil
+	}
+	if claims.WebhookData == nil {
+		return nil, fmt.Errorf("%w: %s has no webhookData", gateway.ErrMalformed, claims.EventID)
+	}
+	if !claims.WebhookData.ours() {
+		return nil, nil
+	}
+	sum := sha256.Sum256([]byte(body.Data))
+	u, err := claims.WebhookData.update(hex.EncodeToString(sum[:]))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
+	}
+	return []gateway.Update{u}, nil
+}
+
+// verify gives the payload of a JSON Web Token (RFC 7519) that one of our access tokens has signed, by HS256 and nothing
+// else. The key is the access token's text as it is.
+func (a *account) verify(ctx context.Context, token string) ([]byte, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || a.Tokens == nil {
+		return nil, gateway.ErrForged
+	}
+	var header struct {
+		Algorithm string          `json:"alg"`
+		Critical  json.RawMessage `json:"crit"`
+	}
+	raw, err := decodePart(parts[0])
+	if err != nil || json.Unmarshal(raw, &header) != nil || header.Algorithm != "HS256" || header.Critical != nil {
+		return nil, gateway.ErrForged
+	}
+	signature, err := decodePart(parts[2])
+	if err != nil {
+		return nil, gateway.ErrForged
+	}
+	known, err := a.Tokens.Known(ctx, tokenName)
+	if err != nil {
+		return nil, fmt.Errorf("transak: the access tokens can't be read: %w", err)
+	}
+	genuine := 0
+	for _, key := range known {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(parts[0] + "." + parts[1]))
+		if key != "" {
+			genuine |= subtle.ConstantTimeCompare(mac.Sum(nil), signature)
+		}
+	}
+	if genuine != 1 {
+		return nil, gateway.ErrForged
+	}
+	payload, err := decodePart(parts[1])
+	if err != nil {
+		return nil, fmt.Errorf("%w: the token's payload is not base64url", gateway.ErrMalformed)
+	}
+	return payload, nil
+}
+
+// decodePart decodes base64url without padding; the package would skip line breaks.
+func decodePart(part string) ([]byte, error) {
+	if strings.ContainsAny(part, "\r\n") {
+		return nil, errors.New("line breaks in base64url")
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(part)
+}
+
+// Poll asks for the orders under our reference: there is one for each time the payer tried. Those that may still succeed
+// come before those that failed. https://docs.transak.com/api/public/get-orders
+func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
+	// Without productsAvailed only purchases are found: https://docs.transak.com/discuss/6601d5c693bc280012c52237
+	query := url.Values{
+		"filter[partnerOrderId]":  {string(r.Order.ID)},
+		"filter[productsAvailed]": {`["` + product(r.Order.Type) + `"]`},
+	}
+	var answer struct {
+		Data *[]*order `json:"data"`
+	}
+	err := a.authorised(ctx, gatewaycall.Request{
+		Method: http.MethodGet, URL: a.apiURL + "/partners/api/v2/orders?" + query.Encode(), Header: a.header(netip.Addr{}),
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Data == nil {
+		return nil, errors.New("transak: the answer has no list of orders")
+	}
+	var best *order
+	for _, o := range *answer.Data {
+		if o != nil && o.PartnerOrderID == string(r.Order.ID) && (best == nil || worth(o) > worth(best)) {
+			best = o
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	u, err := best.update("poll " + best.ID + " " + best.Status)
+	if err != nil {
+		return nil, fmt.Errorf("transak: %w", err)
+	}
+	return []gateway.Update{u}, nil
+}
+
+// worth orders the tries: money that arrived, was given back, is on its way, may still come, won't come.
+func worth(o *order) int {
+	switch outcomeOf(o.Status).status {
+	case checkout.OrderCompleted:
+		return 4
+	case checkout.OrderRefunded:
+		return 3
+	case checkout.OrderProcessing:
+		return 2
+	case checkout.OrderPending:
+		return 1
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,187 @@
+// Package gatewaycall makes the calls to gateways' APIs: one request, one answer of JSON, under the caller's deadline.
+//
+// It knows no gateway, and has no say in what is asked. Invariant: what it returns as an error holds none of the secrets that
+// it was told of, and no answer is read beyond its limit.
+package gatewaycall
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// maxAnswerBytes bounds an answer. Lists of what a gateway serves are a few megabytes.
+const maxAnswerBytes = 16 << 20
+
+// maxExcerptChars bounds what an error tells of an answer.
+const maxExcerptChars = 300
+
+// Client calls one gateway's API for one account. The zero Client has no secrets and calls as http.DefaultClient
+// does. No redirect is followed.
+type Client struct {
+	HTTP    *http.Client
+	Secrets []string // which no error may tell
+}
+
+// Error is an answer that is not 2xx.
+type Error struct {
+	Status     int
+	Body       []byte        // whole, to look for the gateway's own code; not for people
+	RetryAfter time.Duration // 0: not told
+	text       string
+}
+
+func (e *Error) Error() string { return e.text }
+
+// Request is one call. Body, if not nil, is sent as JSON; Form, if not nil, as a form.
+type Request struct {
+	Method string
+	URL    string
+	Header http.Header
+	Body   any
+	Raw    []byte // sent as it is, in place of Body: where the bytes are signed
+	Form   url.Values
+}
+
+// attempts is how often a question without effect is asked.
+const attempts = 2
+
+// JSON makes the call and decodes the answer, with numbers into json.Number, unless into is nil. A GET that meets a broken
+// connection or a 502, 503 or 504 is asked once more. An answer that is not 2xx is an *Error.
+func (c *Client) JSON(ctx context.Context, r Request, into any) error {
+	var err error
+	for range attempts {
+		if err = c.once(ctx, r, into); err == nil || r.Method != http.MethodGet || !passing(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return c.hide(err)
+}
+
+// passing tells of a failure that may be over the next moment.
+func passing(err error) bool {
+	var answer *Error
+	if errors.As(err, &answer) {
+		return answer.Status == http.StatusBadGateway || answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusGatewayTimeout
+	}
+	var sent *url.Error
+	return errors.As(err, &sent)
+}
+
+func (c *Client) once(ctx context.Context, r Request, into any) error {
+	request, err := newRequest(ctx, r)
+	if err != nil {
+		return err
+	}
+	client := http.Client{}
+	if c.HTTP != nil {
+		client = *c.HTTP
+	}
+	// No gateway's API redirects, and the credentials of the request, many in headers of their own, would go along.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	res, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))
+	err = errors.Join(err, res.Body.Close())
+	where := r.Method + " " + request.URL.Host + request.URL.Path
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: the answer broke off: %w", where, err)
+	case len(body) > maxAnswerBytes:
+		return fmt.Errorf("%s: the answer is larger than %d bytes", where, maxAnswerBytes)
+	case res.StatusCode < 200 || res.StatusCode > 299:
+		return &Error{
+			Status: res.StatusCode, Body: body, RetryAfter: retryAfter(res.Header),
+			text: fmt.Sprintf("%s: answered %d: %s", where, res.StatusCode, excerpt(body)),
+		}
+	case into == nil:
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%s: the answer is not what was expected: %w: %s", where, err, excerpt(body))
+	}
+	return nil
+}
+
+func newRequest(ctx context.Context, r Request) (*http.Request, error) {
+	body, media := r.Raw, "application/json"
+	switch {
+	case r.Form != nil:
+		body, media = []byte(r.Form.Encode()), "application/x-www-form-urlencoded"
+	case r.Body != nil:
+		var err error
+		if body, err = json.Marshal(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "sliproad")
+	if body != nil {
+		request.Header.Set("Content-Type", media)
+	}
+	for name, values := range r.Header {
+		request.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	return request, nil
+}
+
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := time.ParseDuration(h.Get("Retry-After") + "s")
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return seconds
+}
+
+func excerpt(body []byte) string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "�")), " ")
+	if utf8.RuneCountInString(text) > maxExcerptChars {
+		text = string([]rune(text)[:maxExcerptChars]) + "…"
+	}
+	return text
+}
+
+// hidden is an error without the secrets; what it was stays known to errors.As and errors.Is.
+type hidden struct {
+	text  string
+	cause error
+}
+
+func (h hidden) Error() string { return h.text }
+func (h hidden) Unwrap() error { return h.cause }
+
+// hide takes the secrets out of the error's text: an URL or an answer may repeat them, plain or escaped.
+func (c *Client) hide(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for _, secret := range c.Secrets {
+		if secret == "" {
+			continue
+		}
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+			text = strings.ReplaceAll(text, form, "[hidden]")
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return hidden{text, err}
+}

@@ -1,0 +1,136 @@
+package gatewaycall_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sliproad/sliproad/internal/gatewaycall"
+)
+
+// serve answers with the handler and counts the requests.
+func serve(t *testing.T, handler http.HandlerFunc) (address string, asked *atomic.Int64) {
+	t.Helper()
+	asked = &atomic.Int64{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		handler(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, asked
+}
+
+func TestSent(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, media, body string
+		request           gatewaycall.Request
+	}{
+		{"nothing", "", "", gatewaycall.Request{Method: http.MethodGet}},
+		{"JSON", "application/json", `{"a":"1.50"}`, gatewaycall.Request{Method: http.MethodPost, Body: map[string]string{"a": "1.50"}}},
+		{"bytes as they are", "application/json", `{ "signed":1 }`, gatewaycall.Request{Method: http.MethodPost, Raw: []byte(`{ "signed":1 }`)}},
+		{"a form", "application/x-www-form-urlencoded", "a=b+c&d%5B%5D=1", gatewaycall.Request{Method: http.MethodPost, Form: url.Values{"a": {"b c"}, "d[]": {"1"}}}},
+	}
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			address, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				body, err := io.ReadAll(r.Body)
+				if err != nil || string(body) != tt.body || r.Header.Get("Content-Type") != tt.media || r.Header.Get("X-Key") != "k" || r.Header.Get("Accept") != "application/json" {
+					t.Errorf("got %s %v: %v", body, r.Header, err)
+				}
+				_, _ = io.WriteString(w, `{"amount": 12345678901234567.123456789}`)
+			})
+			tt.request.URL, tt.request.Header = address+"/x?y=1", http.Header{"x-key": {"k"}}
+			var answer struct{ Amount any }
+			if err := (&gatewaycall.Client{}).JSON(t.Context(), tt.request, &answer); err != nil || answer.Amount != json.Number("12345678901234567.123456789") {
+				t.Errorf("%v %v", answer, err)
+			}
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name    string
+		method  string
+		handler http.HandlerFunc
+		asked   int64
+		status  int // of the *Error; 0: none
+		text    string
+	}{
+		{"refused", http.MethodGet, answer(400, `{"code":"too_low", "echo":"se cret/+"}`), 1, 400, "answered 400: "},
+		{"away for a moment", http.MethodGet, answer(503, "busy"), 2, 503, "answered 503: busy"},
+		{"a POST is not repeated", http.MethodPost, answer(503, "busy"), 1, 503, "answered 503"},
+		{"not JSON", http.MethodGet, answer(200, "<html>se+cret%2F%2B"), 1, 0, "not what was expected"},
+		{"nothing", http.MethodGet, answer(200, ""), 1, 0, "not what was expected"},
+		{"elsewhere", http.MethodGet, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, 1, 302, "answered 302"},
+		{"endless", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("[", 17<<20)) }, 1, 0, "larger than"},
+		{"broken off", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		}, 1, 0, "broke off"},
+	}
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			address, asked := serve(t, tt.handler)
+			client := &gatewaycall.Client{Secrets: []string{"", "se cret/+"}}
+			err := client.JSON(t.Context(), gatewaycall.Request{Method: tt.method, URL: address + "/v1/quote?key=" + url.QueryEscape("se cret/+")}, &struct{}{})
+			var told *gatewaycall.Error
+			if errors.As(err, &told) != (tt.status != 0) || told != nil && told.Status != tt.status || asked.Load() != tt.asked {
+				t.Fatalf("%v after %d requests", err, asked.Load())
+			}
+			if text := err.Error(); !strings.Contains(text, tt.text) || strings.Contains(text, "cret") || len(text) > 700 {
+				t.Errorf("the error is %s", text)
+			}
+		})
+	}
+}
+
+func answer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	var told *gatewaycall.Error
+	err := (&gatewaycall.Client{}).JSON(t.Context(), gatewaycall.Request{Method: http.MethodGet, URL: address}, nil)
+	if !errors.As(err, &told) || told.RetryAfter != 7*time.Second {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestGivenUp: nobody is kept waiting beyond their deadline, and the secrets in the URL stay secret then too.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	address, asked := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := (&gatewaycall.Client{Secrets: []string{"hush"}}).JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: address + "?key=hush"}, nil)
+	if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "hush") || asked.Load() > 1 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	err = (&gatewaycall.Client{Secrets: []string{"hush"}}).JSON(t.Context(), gatewaycall.Request{Method: http.MethodGet, URL: closed.URL + "?key=hush"}, nil)
+	if err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("nobody there: %v", err)
+	}
+}
