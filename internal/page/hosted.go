@@ -25,6 +25,8 @@ var (
 	checkoutHTML string
 	//go:embed assets/checkout.css
 	checkoutCSS []byte
+	//go:embed assets/colours.css
+	coloursCSS []byte
 	//go:embed assets/js/*.js
 	scriptFiles embed.FS
 	//go:embed assets/sliproad.js
@@ -41,7 +43,7 @@ const (
 
 var (
 	checkoutPage  = template.Must(template.New("checkout.html").Parse(checkoutHTML))
-	checkoutStyle = newStatic(assetsPath+"checkout", ".css", "text/css; charset=utf-8", checkoutCSS)
+	checkoutStyle = newStyle(assetsPath+"checkout", checkoutCSS)
 	icon          = newStatic(assetsPath+"icon", ".svg", "image/svg+xml", iconSVG)
 	embedScript   = newStatic("/sliproad", ".js", "text/javascript; charset=utf-8", embedJS)
 )

@@ -1,9 +1,9 @@
 // Package page serves the pages that people see: the hosted checkout, our hop to a gateway, and the payment page of the
 // sandbox gateway (contract §5).
 //
-// It holds no rules, and no state but pages that it has made before: what a session or an order is and becomes, its backend says. Invariant: a page loads
-// nothing but what we serve ourselves, runs no script but ours, is framed by nobody but the project's own origins, and hands
-// the secret in its address to nobody.
+// It holds no rules, and no state but pages that it has made before: what a session or an order is and becomes, its backend
+// says. Invariant: a page loads nothing but what we serve ourselves, runs no script but ours, is framed by nobody but the
+// project's own origins, and hands the secret in its address to nobody.
 package page
 
 import (
@@ -16,6 +16,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,6 +127,11 @@ func newStatic(name, extension, media string, plain []byte) *static {
 	sum := sha256.Sum256(plain)
 	hash := hex.EncodeToString(sum[:8])
 	return &static{path: name + "." + hash + extension, media: media, plain: plain, gz: compress(plain), etag: `"` + hash + `"`}
+}
+
+// newStyle is a style sheet, behind the colours that all pages share.
+func newStyle(name string, css []byte) *static {
+	return newStatic(name, ".css", "text/css; charset=utf-8", slices.Concat(coloursCSS, css))
 }
 
 // compressors are large to make.

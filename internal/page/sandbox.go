@@ -44,7 +44,7 @@ var (
 
 var (
 	sandboxPage  = template.Must(template.New("sandbox.html").Parse(sandboxHTML))
-	sandboxStyle = newStatic("/sandbox/assets/sandbox", ".css", "text/css; charset=utf-8", sandboxCSS)
+	sandboxStyle = newStyle("/sandbox/assets/sandbox", sandboxCSS)
 )
 
 type sandbox struct {

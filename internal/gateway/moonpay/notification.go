@@ -3,17 +3,14 @@ package moonpay
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -25,9 +22,8 @@ const (
 	// signatureHeader carries "t=UNIX,s=HEX" (api-reference/widget/webhooks/signature).
 	signatureHeader = "Moonpay-Signature-V2"
 	// toleranceSeconds is ours; MoonPay names none, and may or may not sign a repetition anew.
-	toleranceSeconds  = 300
-	maxSignatureBytes = 1024
-	maxTextBytes      = 255
+	toleranceSeconds = 300
+	maxTextBytes     = 255
 )
 
 // event is what MoonPay posts (api-reference/widget/webhooks).
@@ -63,7 +59,7 @@ type stage struct {
 
 // ParseNotification verifies the signature and its time, and then reads the event.
 func (g *account) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
-	if !g.genuine(n) {
+	if !g.signed(n) {
 		return nil, gateway.ErrForged
 	}
 	var kind struct {
@@ -92,37 +88,6 @@ func (g *account) ParseNotification(_ context.Context, n gateway.Notification) (
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
 	return []gateway.Update{u}, nil
-}
-
-func (g *account) genuine(n gateway.Notification) bool {
-	values := textproto.MIMEHeader(n.Header).Values(signatureHeader)
-	if len(values) != 1 || len(values[0]) > maxSignatureBytes || n.ProjectID != g.a.ProjectID {
-		return false
-	}
-	var stamp, given string
-	for element := range strings.SplitSeq(values[0], ",") {
-		name, text, _ := strings.Cut(strings.TrimSpace(element), "=")
-		switch {
-		case name == "t" && stamp == "":
-			stamp = text
-		case name == "s" && given == "":
-			given = text
-		case name == "t" || name == "s":
-			return false
-		}
-	}
-	at, err := strconv.ParseInt(stamp, 10, 64)
-	if now := n.Now.Unix(); err != nil || at < now-toleranceSeconds || at > now+toleranceSeconds {
-		return false
-	}
-	signature, err := hex.DecodeString(given)
-	if err != nil {
-		return false
-	}
-	mac := hmac.New(sha256.New, []byte(g.a.Settings["webhookKey"]))
-	mac.Write([]byte(stamp + "."))
-	mac.Write(n.Body)
-	return hmac.Equal(mac.Sum(nil), signature)
 }
 
 // update tells of the transaction in our terms.
@@ -238,4 +203,12 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 		return nil, nil
 	}
 	return []gateway.Update{*best}, nil
+}
+
+// signed tells whether MoonPay signed the notification, for this project.
+func (g *account) signed(n gateway.Notification) bool {
+	signature := gateway.Stamped{
+		Header: signatureHeader, Scheme: "s", Most: 1, Secrets: []string{g.a.Settings["webhookKey"]}, ToleranceSeconds: toleranceSeconds,
+	}
+	return n.ProjectID == g.a.ProjectID && signature.Holds(n)
 }

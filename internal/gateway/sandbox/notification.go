@@ -2,14 +2,11 @@ package sandbox
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
@@ -27,9 +24,9 @@ const SignatureHeader = "X-Sandbox-Signature"
 const ToleranceSeconds = 300
 
 const (
-	maxSignatureBytes = 1024
-	maxTextBytes      = 255 // of ids and hashes; more is none of ours
-	timeForm          = "2006-01-02T15:04:05.000Z"
+	maxSignatures = 8   // of one notification
+	maxTextBytes  = 255 // of ids and hashes; more is none of ours
+	timeForm      = "2006-01-02T15:04:05.000Z"
 )
 
 // declined is the reason of every failure in the sandbox.
@@ -69,7 +66,7 @@ func (g *Gateway) Notify(o *checkout.Order, status checkout.OrderStatus, eventID
 		ProjectID: o.ProjectID,
 		Header: map[string][]string{
 			"Content-Type":  {"application/json"},
-			SignatureHeader: {"t=" + stamp + ",v1=" + hex.EncodeToString(sign(secret, stamp, body))},
+			SignatureHeader: {"t=" + stamp + ",v1=" + hex.EncodeToString(gateway.StampedMAC(secret, stamp, body))},
 		},
 		Path: "/gateways/" + ID + "/webhook/" + url.PathEscape(string(o.ProjectID)),
 		Body: body,
@@ -87,18 +84,14 @@ func transactionHash(o *checkout.Order) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func sign(secret, stamp string, body []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(stamp))
-	mac.Write([]byte("."))
-	mac.Write(body)
-	return mac.Sum(nil)
-}
-
 // ParseNotification verifies the signature, by any master key of the ring, and its time, and only then reads the body. A
 // status that is not ours becomes processing.
 func (g *Gateway) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
-	if !g.genuine(n) {
+	signature := gateway.Stamped{
+		Header: SignatureHeader, Scheme: "v1", Most: maxSignatures, ToleranceSeconds: ToleranceSeconds,
+		Secrets: g.ring.Tokens(notificationPurpose, string(n.ProjectID)),
+	}
+	if !signature.Holds(n) {
 		return nil, gateway.ErrForged
 	}
 	var body notification
@@ -139,52 +132,4 @@ func statusOf(status string) checkout.OrderStatus {
 		return info.Status
 	}
 	return checkout.OrderProcessing
-}
-
-func (g *Gateway) genuine(n gateway.Notification) bool {
-	values := textproto.MIMEHeader(n.Header).Values(SignatureHeader)
-	if len(values) != 1 {
-		return false
-	}
-	stamp, given, ok := parseSignature(values[0])
-	if !ok {
-		return false
-	}
-	at, err := strconv.ParseInt(stamp, 10, 64)
-	if now := n.Now.Unix(); err != nil || at < now-ToleranceSeconds || at > now+ToleranceSeconds {
-		return false
-	}
-	genuine := false
-	for _, secret := range g.ring.Tokens(notificationPurpose, string(n.ProjectID)) {
-		want := sign(secret, stamp, n.Body)
-		for _, mac := range given {
-			genuine = subtle.ConstantTimeCompare(want, mac) == 1 || genuine
-		}
-	}
-	return genuine
-}
-
-// parseSignature reads "t=UNIX,v1=HEX". There may be several v1, of which one must fit; elements of other names are for
-// schemes to come.
-func parseSignature(value string) (stamp string, macs [][]byte, ok bool) {
-	if len(value) > maxSignatureBytes {
-		return "", nil, false
-	}
-	for element := range strings.SplitSeq(value, ",") {
-		name, text, _ := strings.Cut(strings.TrimSpace(element), "=")
-		switch name {
-		case "t":
-			if stamp != "" {
-				return "", nil, false
-			}
-			stamp = text
-		case "v1":
-			mac, err := hex.DecodeString(text)
-			if err != nil {
-				return "", nil, false
-			}
-			macs = append(macs, mac)
-		}
-	}
-	return stamp, macs, stamp != "" && len(macs) > 0
 }

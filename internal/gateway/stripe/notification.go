@@ -2,14 +2,8 @@ package stripe
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/textproto"
-	"strconv"
 	"strings"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -23,10 +17,8 @@ const SignatureHeader = "Stripe-Signature"
 // ToleranceSeconds is how far a signature's time may be from ours, before or after.
 const ToleranceSeconds = 300
 
-const (
-	maxSignatureBytes = 4096
-	maxSignatures     = 16 // there is one for each secret that is in use
-)
+// maxSignatures bounds them: there is one for each secret that is in use. Schemes other than v1 are ignored, as Stripe says.
+const maxSignatures = 16
 
 // eventType is the only event of sessions: there is none when one is created (https://docs.stripe.com/crypto/onramp/embedded).
 const eventType = "crypto.onramp_session.updated"
@@ -44,7 +36,10 @@ type event struct {
 // ParseNotification verifies the signature and its time before it reads anything. Other events, sessions that we didn't make,
 // and those of the other mode are none of ours.
 func (a *account) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
-	if !a.genuine(n) || n.ProjectID != a.ProjectID {
+	signature := gateway.Stamped{
+		Header: SignatureHeader, Scheme: "v1", Most: maxSignatures, Secrets: a.secrets, ToleranceSeconds: ToleranceSeconds,
+	}
+	if !signature.Holds(n) || n.ProjectID != a.ProjectID {
 		return nil, gateway.ErrForged
 	}
 	var e event
@@ -71,59 +66,4 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	}
 	u.DedupKey = e.ID
 	return []gateway.Update{u}, nil
-}
-
-func (a *account) genuine(n gateway.Notification) bool {
-	var values []string
-	for name, list := range n.Header {
-		if textproto.CanonicalMIMEHeaderKey(name) == SignatureHeader {
-			values = append(values, list...)
-		}
-	}
-	if len(values) != 1 {
-		return false
-	}
-	stamp, given, ok := parseSignature(values[0])
-	if !ok {
-		return false
-	}
-	at, err := strconv.ParseInt(stamp, 10, 64)
-	if now := n.Now.Unix(); err != nil || at < now-ToleranceSeconds || at > now+ToleranceSeconds {
-		return false
-	}
-	genuine := false
-	for _, secret := range a.secrets {
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(stamp + "."))
-		mac.Write(n.Body)
-		want := mac.Sum(nil)
-		for _, one := range given {
-			genuine = subtle.ConstantTimeCompare(want, one) == 1 || genuine
-		}
-	}
-	return genuine
-}
-
-// parseSignature reads the header. Schemes other than v1 are ignored, as Stripe says.
-func parseSignature(value string) (stamp string, macs [][]byte, ok bool) {
-	if len(value) > maxSignatureBytes {
-		return "", nil, false
-	}
-	for element := range strings.SplitSeq(value, ",") {
-		name, rest, _ := strings.Cut(strings.TrimSpace(element), "=")
-		switch name {
-		case "t":
-			if stamp != "" {
-				return "", nil, false
-			}
-			stamp = rest
-		case "v1":
-			mac, err := hex.DecodeString(rest)
-			if err != nil || len(macs) == maxSignatures {
-				return "", nil, false
-			}
-			macs = append(macs, mac)
-		}
-	}
-	return stamp, macs, stamp != "" && len(macs) > 0
 }

@@ -173,9 +173,9 @@ function emptyQuotes() {
   if (quotes.state === "failed") {
     return [el("p", { class: "hint" }, text("quotes_failed")), el("button", { type: "button", class: "small", click: () => askForQuotes() }, text("try_again"))];
   }
-  const back = hopeless() && returnURL();
+  const back = returnURL();
   const why = el("p", { class: "warning" }, noQuotes());
-  return back ? [why, backLink(back, true)] : why;
+  return back ? [why, backLink(back, hopeless())] : why;
 }
 
 // noQuotes says why no gateway takes the order, and what the payer can do about it.
