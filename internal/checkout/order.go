@@ -39,6 +39,7 @@ type Order struct {
 	CryptoAmount       money.Amount // unset until known
 	Network            string
 	WalletAddress      string
+	WalletTag          string // the memo or destination tag that belongs to WalletAddress; empty: none
 	Email              string
 	CustomerID         CustomerID
 	ExternalCustomerID string
@@ -58,8 +59,39 @@ type Order struct {
 	LateCryptoAmount    money.Amount
 	LateTransactionHash string
 
+	Deposit       *Deposit      // where the payer sends the crypto of a sale; nil: the gateway's own page tells
+	Discrepancies []Discrepancy // of what was paid from what was ordered
+	Routing       *Routing      // why this gateway; nil: the order names it, or the project has one default
+
 	PriorStatus SessionStatus
 	Version     int64
+}
+
+// Paid is what a gateway says was really bought or sold, in our terms; a member that it doesn't tell is unset. The wallet is
+// the one that the crypto went to or came from. FiatAmount is only told where it is the same figure as Order.FiatAmount: with
+// the same fees inside.
+type Paid struct {
+	FiatAmount     money.Amount
+	FiatCurrency   string
+	CryptoCurrency string
+	Network        string
+	WalletAddress  string
+	WalletTag      string
+}
+
+// Deposit is where the payer must send the crypto of a sale.
+type Deposit struct {
+	Address string       `json:"address"`
+	Tag     string       `json:"tag,omitempty"` // the memo or destination tag; empty: none
+	Amount  money.Amount `json:"amount"`        // of Order.CryptoCurrency; unset: the gateway hasn't told
+	Until   time.Time    `json:"until"`         // zero: the gateway hasn't told
+}
+
+// Discrepancy is a member of an order in which what was paid is not what was ordered. The order's own members stay as ordered.
+type Discrepancy struct {
+	Field   string `json:"field"` // a member of the order, such as fiatAmount
+	Ordered string `json:"ordered"`
+	Paid    string `json:"paid"`
 }
 
 // CheckoutSeconds is how long an order's checkout serves unless its gateway says otherwise (contract §2.6).
@@ -166,6 +198,8 @@ type OrderUpdate struct {
 	CryptoAmount    money.Amount
 	TransactionHash string
 	FailureReason   string
+	Paid            Paid
+	Deposit         *Deposit // nil: unchanged
 }
 
 // Apply moves the order as the update says and returns the event to tell, if any. A late, repeated or out-of-order

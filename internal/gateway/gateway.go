@@ -22,7 +22,8 @@ type Gateway interface {
 	// Describe tells what the gateway is.
 	Describe() Description
 	// Check tells whether the gateway serves the order: nil, or a *checkout.Error with INVALID_CURRENCY,
-	// INVALID_NETWORK or INVALID_AMOUNT. It asks nobody.
+	// INVALID_NETWORK, INVALID_AMOUNT or INVALID_GATEWAY. An order whose WalletTag the gateway would not hand on is refused:
+	// without its tag the crypto is lost. A question for a price has neither wallet nor tag. It asks nobody.
 	Check(o *checkout.Order) error
 	// CreateCheckout makes the hosted checkout for the order, whose id is the reference by which the gateway knows it.
 	// The same order given twice gives the same checkout.
@@ -85,7 +86,6 @@ type Description struct {
 type Request struct {
 	Order   *checkout.Order
 	Address netip.Addr // the payer's own address, canonical; invalid where unknown
-	Tag     string     // the memo or destination tag that belongs to the wallet address; empty: none
 	Now     time.Time
 
 	Language string // the payer's, a language tag such as pt-BR; empty: unknown
@@ -116,6 +116,8 @@ type Update struct {
 	CryptoAmount    money.Amount
 	TransactionHash string
 	FailureReason   string
+	Paid            checkout.Paid     // what the gateway says was paid, as far as it says so
+	Deposit         *checkout.Deposit // where the payer sends the crypto of a sale, if no page of the gateway's tells; nil: unchanged
 }
 
 // QuoteRequest is a question for a price. The order has type, fiat amount, both currencies, network and, where it is

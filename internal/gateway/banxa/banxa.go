@@ -206,7 +206,7 @@ func (a *account) order(ctx context.Context, r gateway.Request) (map[string]any,
 	set("blockchain", on.TheirNetwork)
 	set("fiat", o.FiatCurrency)
 	set("walletAddress", o.WalletAddress)
-	set("walletAddressTag", r.Tag)
+	set("walletAddressTag", r.Order.WalletTag)
 	set("redirectUrl", cmp.Or(o.RedirectURL, a.home()))
 	set("externalCustomerId", customer(o))
 	set("externalOrderId", string(o.ID))

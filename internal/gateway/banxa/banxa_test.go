@@ -87,7 +87,7 @@ var checkouts = []gatewaytest.Checkout{
 	},
 	{
 		Name: "buy with a tag", Change: func(r *gateway.Request) {
-			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletAddress, r.Tag = "XRP", "xrp", "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", "12345678"
+			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletAddress, r.Order.WalletTag = "XRP", "xrp", "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", "12345678"
 		},
 		Sent: []gatewaytest.Call{created("buy", `"crypto":"XRP","blockchain":"XRP","fiatAmount":"100.00","externalOrderId":"ord_01",
 			"walletAddress":"rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9","walletAddressTag":"12345678",`+payer)},

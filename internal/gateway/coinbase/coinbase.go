@@ -149,7 +149,7 @@ func (a *account) FindCheckout(_ context.Context, _ gateway.Request) (gateway.Ch
 func (a *account) makeable(r gateway.Request) error {
 	o := r.Order
 	switch {
-	case r.Tag != "":
+	case r.Order.WalletTag != "":
 		return errors.New("coinbase: takes no memo or destination tag, and crypto sent without it would be lost; use a wallet address that needs none, or another gateway")
 	case o.WalletAddress == "":
 		return errors.New("coinbase: the order has no wallet address")

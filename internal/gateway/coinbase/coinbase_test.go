@@ -303,7 +303,7 @@ func checkouts() []gatewaytest.Checkout {
 		{Name: "buy with nothing more", URL: onramp, Sent: []gatewaytest.Call{{Method: "POST", URL: sessions, Body: bare}}, Change: func(r *gateway.Request) {
 			r.Order.RedirectURL, r.Order.Country, r.Address = "", "", gateway.Request{}.Address
 		}},
-		{Name: "buy with a memo", Refused: "no memo", Change: func(r *gateway.Request) { r.Tag = "7" }},
+		{Name: "buy with a memo", Refused: "no memo", Change: func(r *gateway.Request) { r.Order.WalletTag = "7" }},
 		{Name: "buy without a wallet", Refused: "wallet", Change: func(r *gateway.Request) { r.Order.WalletAddress = "" }},
 		{Name: "buy what is no longer served", Refused: "no longer", Change: func(r *gateway.Request) { r.Order.Network = "tron" }},
 		{Name: "buy with an endless id", Refused: "too long", Change: func(r *gateway.Request) { r.Order.ID += "123456789" }},

@@ -148,7 +148,7 @@ func (g *account) buyQuery(r gateway.Request, code string) *query {
 	q.add("apiKey", g.a.Settings["apiKey"])
 	q.add("currencyCode", code)
 	q.add("walletAddress", o.WalletAddress)
-	q.add("walletAddressTag", r.Tag)
+	q.add("walletAddressTag", r.Order.WalletTag)
 	q.add("baseCurrencyCode", strings.ToLower(o.FiatCurrency))
 	q.add("baseCurrencyAmount", o.FiatAmount.String())
 	q.add("areFeesIncluded", "true")

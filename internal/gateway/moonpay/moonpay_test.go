@@ -273,7 +273,7 @@ func checkouts() []gatewaytest.Checkout {
 		},
 		{
 			Name: "tag", URL: buy + "&currencyCode=eth&walletAddressTag=12+%26&walletAddress=" + wallet, Varying: varying,
-			Change: func(r *gateway.Request) { r.Tag = "12 &" },
+			Change: func(r *gateway.Request) { r.Order.WalletTag = "12 &" },
 		},
 		{
 			Name: "as little as there is", Varying: varying,

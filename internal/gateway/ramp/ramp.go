@@ -185,7 +185,7 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	switch {
 	case !ok:
 		return gateway.Checkout{}, errors.New("ramp: it does not serve " + o.CryptoCurrency + " on " + o.Network + " any longer")
-	case r.Tag != "":
+	case r.Order.WalletTag != "":
 		return gateway.Checkout{}, errors.New("ramp: it takes no memo or tag with an address, and without it the money would not arrive; use another gateway")
 	case g.a.Settings["ipHashSecret"] != "" && !r.Address.IsValid():
 		return gateway.Checkout{}, errors.New("ramp: the payer's address is not known, and the account binds its URLs to it; check the setting of trusted proxies")

@@ -318,7 +318,7 @@ func checkouts() []gatewaytest.Checkout {
 				r.Order = &checkout.Order{ID: "ord_02", Type: checkout.Buy, FiatAmount: amount("20"), FiatCurrency: "EUR", CryptoCurrency: "BTC", Network: "bitcoin"}
 			},
 		},
-		{Name: "tag", Refused: "no memo or tag", Change: func(r *gateway.Request) { r.Tag = "12" }},
+		{Name: "tag", Refused: "no memo or tag", Change: func(r *gateway.Request) { r.Order.WalletTag = "12" }},
 		{Name: "gone", Refused: "any longer", Change: func(r *gateway.Request) { r.Order.Network = "linea" }},
 	}
 }

@@ -96,8 +96,8 @@ func (a *account) sessionForm(r gateway.Request) url.Values {
 		"wallet_addresses[" + memberName(p.network) + "]": {o.WalletAddress}, "lock_wallet_address": {"true"},
 		"metadata[" + referenceKey + "]": {string(o.ID)},
 	}
-	if r.Tag != "" {
-		form.Set("wallet_addresses[destination_tags]["+memberName(p.network)+"]", r.Tag)
+	if r.Order.WalletTag != "" {
+		form.Set("wallet_addresses[destination_tags]["+memberName(p.network)+"]", r.Order.WalletTag)
 	}
 	if address := r.Address.Unmap(); public(address) {
 		form.Set("customer_ip_address", address.String())

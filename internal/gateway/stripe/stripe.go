@@ -155,7 +155,7 @@ func makeable(r gateway.Request) error {
 		return errors.New("stripe: has no offramp")
 	case r.Order.WalletAddress == "":
 		return errors.New("stripe: the order has no wallet address")
-	case r.Tag != "" && !slices.Contains(tagNetworks, r.Order.Network):
+	case r.Order.WalletTag != "" && !slices.Contains(tagNetworks, r.Order.Network):
 		return errors.New("stripe: takes no memo or destination tag on " + r.Order.Network + ", and crypto sent without it would be lost")
 	}
 	return nil

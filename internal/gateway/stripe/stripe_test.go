@@ -217,13 +217,13 @@ func checkouts() []gatewaytest.Checkout {
 		}},
 		{Name: "base", Sent: post(usdc...), Change: func(r *gateway.Request) { r.Order.CryptoCurrency, r.Order.Network = "USDC", "base" }},
 		{Name: "memo", Sent: post(xlm...), Change: func(r *gateway.Request) {
-			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletAddress, r.Tag, r.Address = "XLM", "stellar", "GABC", "7", gatewaytest.Other
+			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletAddress, r.Order.WalletTag, r.Address = "XLM", "stellar", "GABC", "7", gatewaytest.Other
 		}},
 		{Name: "in IPv6's clothes", Sent: post(append(slices.Clone(eth), "customer_ip_address", "203.0.113.42")...), Change: from("::ffff:203.0.113.42")},
 		{Name: "private address", Sent: post(eth...), Change: from("192.168.1.7")},
 		{Name: "loopback", Sent: post(eth...), Change: from("::1")},
 		{Name: "unknown address", Sent: post(eth...), Change: func(r *gateway.Request) { r.Address = netip.Addr{} }},
-		{Name: "memo where there is none", Refused: "no memo", Change: func(r *gateway.Request) { r.Tag = "7" }},
+		{Name: "memo where there is none", Refused: "no memo", Change: func(r *gateway.Request) { r.Order.WalletTag = "7" }},
 		{Name: "no wallet", Refused: "wallet", Change: func(r *gateway.Request) { r.Order.WalletAddress = "" }},
 		{Name: "to sell", Refused: "offramp", Change: func(r *gateway.Request) { r.Order.Type = checkout.Sell }},
 	}

@@ -216,8 +216,8 @@ func (a *account) widget(ctx context.Context, r gateway.Request) (*widgetParams,
 	}
 	switch {
 	case o.WalletAddress == "":
-	case r.Tag != "":
-		w.WalletAddresses = &walletsData{map[string]wallet{on.TheirCode: {o.WalletAddress, r.Tag}}}
+	case r.Order.WalletTag != "":
+		w.WalletAddresses = &walletsData{map[string]wallet{on.TheirCode: {o.WalletAddress, r.Order.WalletTag}}}
 		w.DisableWalletForm = true
 	default:
 		w.WalletAddress, w.DisableWalletForm = o.WalletAddress, true

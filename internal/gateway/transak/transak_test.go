@@ -93,7 +93,7 @@ var checkouts = []gatewaytest.Checkout{
 	},
 	{
 		Name: "buy with a tag", Change: func(r *gateway.Request) {
-			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletAddress, r.Tag = "XRP", "xrp", "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", "12345678"
+			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletAddress, r.Order.WalletTag = "XRP", "xrp", "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", "12345678"
 		},
 		Sent: []gatewaytest.Call{refreshed(), opened(`"productsAvailed":"BUY","fiatAmount":100.00,"fiatCurrency":"USD","cryptoCurrencyCode":"XRP",
 			"network":"mainnet","partnerOrderId":"ord_01","disableWalletAddressForm":true,
