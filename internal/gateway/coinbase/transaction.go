@@ -129,11 +129,8 @@ func (t *transaction) update(id checkout.OrderID, kind checkout.OrderType, at ti
 		return u, nil
 	}
 	u.Paid = t.sold()
-	if u.TransactionHash == "" {
-		u.Deposit = t.deposit(u.Paid, at)
-	}
-	if u.Deposit != nil && u.Status == checkout.OrderPending {
-		u.Status = checkout.OrderProcessing // the crypto may be under way, and a second sale must not be opened
+	if slices.Contains(awaiting, t.Status) && u.TransactionHash == "" { // no crypto was seen
+		u.Status, u.Deposit = checkout.OrderPending, t.deposit(u.Paid, at)
 	}
 	return u, nil
 }
@@ -202,7 +199,7 @@ const depositServes = 30 * time.Minute
 // deposit is where the seller sends the crypto, while Coinbase waits for it. An address is told with asset and network alone,
 // in Paid: it is of use only where they are the order's.
 func (t *transaction) deposit(p checkout.Paid, at time.Time) *checkout.Deposit {
-	if !slices.Contains(awaiting, t.Status) || p.CryptoCurrency == "" || slices.Contains(memoNetworks, p.Network) {
+	if p.CryptoCurrency == "" || slices.Contains(memoNetworks, p.Network) {
 		return nil
 	}
 	d := checkout.Deposit{Address: word(t.ToAddress)}

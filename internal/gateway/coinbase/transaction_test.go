@@ -133,8 +133,15 @@ func TestDeposit(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got.Deposit, digits); diff != "" {
 				t.Errorf("deposit (-want +got):\n%s", diff)
 			}
-			if got.Deposit != nil && got.Status != checkout.OrderProcessing {
-				t.Errorf("the payer may be sending, but the order is %s, which lets them sell again", got.Status)
+			if got.Deposit != nil && got.Status != checkout.OrderPending {
+				t.Errorf("the payer has to send, but the order is %s", got.Status)
+			}
+			var o checkout.Order // which takes up a deposit as long as it waits
+			if o.Status = checkout.OrderCreated; got.Deposit != nil {
+				o.Apply(checkout.OrderUpdate{Status: got.Status, ExternalOrderID: got.ExternalOrderID, Deposit: got.Deposit}, now)
+			}
+			if diff := cmp.Diff(tt.want, o.Deposit, digits); diff != "" {
+				t.Errorf("the order's deposit (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -156,7 +163,7 @@ func TestPollSale(t *testing.T) {
 	}
 	got := poll(transaction)
 	want := gateway.Update{
-		DedupKey: got.DedupKey, OrderID: orderID, Status: checkout.OrderProcessing, ExternalOrderID: "a1b2", CryptoAmount: amount("0.025"),
+		DedupKey: got.DedupKey, OrderID: orderID, Status: checkout.OrderPending, ExternalOrderID: "a1b2", CryptoAmount: amount("0.025"),
 		Paid:    checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "base", WalletAddress: wallet},
 		Deposit: &checkout.Deposit{Address: deposit, Amount: amount("0.025"), Until: time.Date(2026, 3, 1, 12, 25, 0, 5e8, time.UTC)},
 	}
@@ -169,6 +176,9 @@ func TestPollSale(t *testing.T) {
 		if u := poll(other); u.DedupKey == got.DedupKey {
 			t.Errorf("%s: the answer has the same key as the other, and would be taken for a replay", name)
 		}
+	}
+	if u := poll(with(t, transaction, `"tx_hash":""`, `"tx_hash":"0x31"`)); u.Status != checkout.OrderProcessing || u.Deposit != nil {
+		t.Errorf("once the crypto is seen: %s, %+v; want it processing, with nothing to send", u.Status, u.Deposit)
 	}
 	if again := poll(transaction); again.DedupKey != got.DedupKey {
 		t.Error("the same answer has another key")
