@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -170,5 +171,59 @@ func TestOperatorLimits(t *testing.T) {
 	fiats := g.(gateway.Lister).List(checkout.Buy, "US").Fiats
 	if usd := fiats[1]; usd.Currency != "USD" || usd.Min.String() != "50" || usd.Max.String() != "99" {
 		t.Errorf("listed: %+v", fiats)
+	}
+}
+
+// TestPaidEarlier has a payer who came from two addresses, for whom there are two sessions, and who paid in the first.
+func TestPaidEarlier(t *testing.T) {
+	t.Parallel()
+	o := order()
+	o.CreatedAt, o.CheckoutSeconds = now.Add(-time.Hour), 1800
+	last := strings.ReplaceAll(with(t, paidJSON, "fulfillment_complete", "requires_payment"), "cos_1NamBL2eZvKYlo2CP38sZVEW", "cos_last")
+	o.ExternalOrderID = "cos_last"
+	somebody := with(t, paidJSON, orderID, "ord_another")
+	for name, tt := range map[string]struct {
+		last, list string
+		status     int
+		want       checkout.OrderStatus
+		id         string
+		asked      int
+	}{
+		"in the first":                {last, `{"data":[` + somebody + `,` + paidJSON + `]}`, 200, checkout.OrderCompleted, sessionID, 2},
+		"the last was rejected":       {with(t, last, "requires_payment", "rejected"), `{"data":[` + paidJSON + `]}`, 200, checkout.OrderCompleted, sessionID, 2},
+		"in none":                     {last, `{"data":[` + somebody + `]}`, 200, checkout.OrderPending, "cos_last", 2},
+		"in the last":                 {with(t, last, "requires_payment", "fulfillment_processing"), "", 500, checkout.OrderProcessing, "cos_last", 1},
+		"a list that may not be seen": {last, `{"error":{}}`, 403, checkout.OrderPending, "cos_last", 2},
+	} {
+		wire := gatewaytest.NewWire(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/crypto/onramp_sessions/cos_last" {
+				io.WriteString(w, tt.last)
+				return
+			}
+			gatewaytest.Answer(tt.status, tt.list).ServeHTTP(w, r)
+		}))
+		updates, err := open(t, account(settings()), wire).(gateway.Poller).Poll(t.Context(), gateway.Request{Order: &o, Now: now})
+		calls := wire.Calls()
+		if err != nil || len(updates) != 1 || updates[0].Status != tt.want || updates[0].ExternalOrderID != tt.id || len(calls) != tt.asked {
+			t.Errorf("%s: Poll = %+v, %v after %+v; want %s by %s", name, updates, err, calls, tt.want, tt.id)
+			continue
+		}
+		if len(calls) == 1 {
+			continue
+		}
+		query := "created%5Bgte%5D=1772362740&created%5Blte%5D=1772364660&destination_currency=eth&destination_network=ethereum&limit=100&status=fulfillment_complete"
+		if want := "https://api.stripe.com/v1/crypto/onramp_sessions?" + query; calls[1].URL != want {
+			t.Errorf("%s: %s was asked, want %s", name, calls[1].URL, want)
+		}
+	}
+	wire := gatewaytest.NewWire(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		io.WriteString(w, last)
+	}))
+	if updates, err := open(t, account(settings()), wire).(gateway.Poller).Poll(t.Context(), gateway.Request{Order: &o, Now: now}); err == nil {
+		t.Errorf("Stripe can't say whether an earlier session was paid: %+v", updates)
 	}
 }

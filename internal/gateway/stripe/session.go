@@ -267,30 +267,3 @@ func amount(digits text) (money.Amount, error) {
 	}
 	return money.FromDecimal(d)
 }
-
-// Poll asks for the session that the payer was last sent to.
-func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
-	o := r.Order
-	if o.ExternalOrderID == "" { // no payer has come yet
-		return nil, nil
-	}
-	var s session
-	err := a.ask(ctx, http.MethodGet, sessionsPath+"/"+url.PathEscape(o.ExternalOrderID), nil, "", &s)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if s.Metadata[referenceKey] != string(o.ID) {
-		return nil, errors.New("stripe: the session " + o.ExternalOrderID + " is not the order's")
-	}
-	u, err := a.update(&s, o.ID)
-	if err != nil {
-		return nil, fmt.Errorf("stripe: %w", err)
-	}
-	sum := sha256.Sum256([]byte(s.ID + "\x00" + s.Status))
-	u.DedupKey = hex.EncodeToString(sum[:])
-	return []gateway.Update{u}, nil
-}
