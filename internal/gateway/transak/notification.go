@@ -1,6 +1,7 @@
 package transak
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -18,6 +19,7 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 const (
@@ -28,11 +30,19 @@ const (
 
 // order is one at Transak, in notifications and in answers alike.
 type order struct {
-	ID              string      `json:"id"`
-	Status          string      `json:"status"`
-	PartnerOrderID  string      `json:"partnerOrderId"`
-	CryptoAmount    json.Number `json:"cryptoAmount"`
-	TransactionHash string      `json:"transactionHash"`
+	ID              string       `json:"id"`
+	ListedID        string       `json:"_id"` // in lists, whose samples have it always and id not always
+	Status          string       `json:"status"`
+	PartnerOrderID  string       `json:"partnerOrderId"`
+	CryptoAmount    json.Number  `json:"cryptoAmount"`
+	TransactionHash string       `json:"transactionHash"`
+	Side            gateway.Text `json:"isBuyOrSell"`
+	FiatAmount      gateway.Text `json:"fiatAmount"`
+	FiatCurrency    gateway.Text `json:"fiatCurrency"`
+	CryptoCurrency  gateway.Text `json:"cryptoCurrency"`
+	Network         gateway.Text `json:"network"`
+	WalletAddress   gateway.Text `json:"walletAddress"`
+	WalletTag       gateway.Text `json:"addressAdditionalData"` // false where there is none
 }
 
 // ours tells whether the order may be one of ours; an account may have others.
@@ -41,14 +51,15 @@ func (o *order) ours() bool {
 }
 
 // update is what the order tells. Before the end its amount is an estimate.
-func (o *order) update(dedupKey string) (gateway.Update, error) {
-	if o.ID == "" || o.Status == "" {
+func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
+	id := cmp.Or(o.ID, o.ListedID)
+	if id == "" || o.Status == "" {
 		return gateway.Update{}, errors.New("an order has no id or no status")
 	}
 	means := outcomeOf(o.Status)
 	u := gateway.Update{
-		DedupKey: dedupKey, OrderID: checkout.OrderID(o.PartnerOrderID), Status: means.status, ExternalOrderID: o.ID,
-		TransactionHash: o.TransactionHash, FailureReason: means.reason,
+		DedupKey: dedupKey, OrderID: checkout.OrderID(o.PartnerOrderID), Status: means.status, ExternalOrderID: id,
+		TransactionHash: o.TransactionHash, FailureReason: means.reason, Paid: a.paid(o),
 	}
 	amount, err := gateway.Number(o.CryptoAmount)
 	if err != nil {
@@ -58,6 +69,34 @@ func (o *order) update(dedupKey string) (gateway.Update, error) {
 		u.CryptoAmount = amount
 	}
 	return u, nil
+}
+
+// paid is what the order is over. Of a purchase, fiatAmount is the widget's parameter, all fees in it: in the samples of
+// https://docs.transak.com/api/public/get-orders it is cryptoAmount / conversionPrice + totalFeeInFiat, and amountPaid. Of a
+// sale it follows from the crypto amount that was asked for and the price at that time, so that it is not the figure that was
+// ordered; and walletAddress is missing there.
+func (a *account) paid(o *order) checkout.Paid {
+	var p checkout.Paid
+	if fiat, known := money.LookupCurrency(string(o.FiatCurrency)); known {
+		p.FiatCurrency = fiat.Code
+	}
+	kind := checkout.Buy
+	if o.Side == "SELL" {
+		kind = checkout.Sell
+	}
+	if on, known := a.serving.Of(kind).Named(string(o.CryptoCurrency), string(o.Network)); known {
+		p.CryptoCurrency, p.Network = on.Code, on.Network
+	}
+	if o.Side != "BUY" {
+		return p
+	}
+	if amount, err := gateway.Number(json.Number(o.FiatAmount)); err == nil {
+		p.FiatAmount = amount
+	}
+	if p.WalletAddress = string(o.WalletAddress); p.WalletAddress != "" {
+		p.WalletTag = string(o.WalletTag)
+	}
+	return p
 }
 
 // ParseNotification verifies the token in the body and reads the order in it.
@@ -97,7 +136,7 @@ func (a *account) ParseNotification(ctx context.Context, n gateway.Notification)
 		return nil, nil
 	}
 	sum := sha256.Sum256([]byte(body.Data))
-	u, err := claims.WebhookData.update(hex.EncodeToString(sum[:]))
+	u, err := a.update(claims.WebhookData, hex.EncodeToString(sum[:]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -175,32 +214,16 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	}
 	var best *order
 	for _, o := range *answer.Data {
-		if o != nil && o.PartnerOrderID == string(r.Order.ID) && (best == nil || worth(o) > worth(best)) {
+		if o != nil && o.PartnerOrderID == string(r.Order.ID) && (best == nil || gateway.Furthest(outcomeOf(o.Status).status) > gateway.Furthest(outcomeOf(best.Status).status)) {
 			best = o
 		}
 	}
 	if best == nil {
 		return nil, nil
 	}
-	u, err := best.update("poll " + best.ID + " " + best.Status)
+	u, err := a.update(best, "poll "+cmp.Or(best.ID, best.ListedID)+" "+best.Status)
 	if err != nil {
 		return nil, fmt.Errorf("transak: %w", err)
 	}
 	return []gateway.Update{u}, nil
-}
-
-// worth orders the tries: money that arrived, was given back, is on its way, may still come, won't come.
-func worth(o *order) int {
-	switch outcomeOf(o.Status).status {
-	case checkout.OrderCompleted:
-		return 4
-	case checkout.OrderRefunded:
-		return 3
-	case checkout.OrderProcessing:
-		return 2
-	case checkout.OrderPending:
-		return 1
-	default:
-		return 0
-	}
 }
