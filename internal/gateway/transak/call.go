@@ -15,7 +15,7 @@ import (
 
 // milliseconds: a time from here on is in milliseconds. The documentation has seconds, but others have met both; taken for
 // seconds, such a token would never be renewed in time.
-const milliseconds = 1e11
+const milliseconds = 100_000_000_000
 
 // tokenName is the access token's in gateway.Tokens.
 const tokenName = "access-token"
