@@ -141,12 +141,13 @@ func (s *Served) Asset(code, network string) (ServedAsset, bool) {
 	return s.Assets[i], true
 }
 
-// Named finds the asset by the gateway's own names for it and for the network, without letter case.
+// Named finds the asset by the gateway's names, whatever their letter case. A gateway that has one name for both gives it as
+// the code, and no network.
 func (s *Served) Named(theirCode, theirNetwork string) (ServedAsset, bool) {
 	i := slices.IndexFunc(s.Assets, func(a ServedAsset) bool {
 		return strings.EqualFold(a.TheirCode, theirCode) && strings.EqualFold(a.TheirNetwork, theirNetwork)
 	})
-	if i < 0 {
+	if i < 0 || theirCode == "" {
 		return ServedAsset{}, false
 	}
 	return s.Assets[i], true

@@ -103,6 +103,30 @@ func TestServing(t *testing.T) {
 	}
 }
 
+func TestServedNamed(t *testing.T) {
+	t.Parallel()
+	s := gateway.Served{Assets: []gateway.ServedAsset{
+		{Code: "ETH", Network: "ethereum", TheirCode: "eth"},
+		{Code: "USDC", Network: "base", TheirCode: "USDC", TheirNetwork: "base"},
+		{Code: "USDC", Network: "polygon", TheirCode: "USDC", TheirNetwork: "matic"},
+		{Code: "BTC", Network: "bitcoin"},
+	}}
+	for _, tt := range []struct{ code, network, want string }{
+		{"eth", "", "ETH/ethereum"},
+		{"ETH", "", "ETH/ethereum"},
+		{"usdc", "MATIC", "USDC/polygon"},
+		{"USDC", "base", "USDC/base"},
+		{"USDC", "", ""},
+		{"eth", "ethereum", ""},
+		{"", "", ""},
+	} {
+		got, ok := s.Named(tt.code, tt.network)
+		if ok != (tt.want != "") || ok && got.Code+"/"+got.Network != tt.want {
+			t.Errorf("Named(%q, %q) = %+v, %v; want %s", tt.code, tt.network, got, ok, tt.want)
+		}
+	}
+}
+
 func TestServingLists(t *testing.T) {
 	t.Parallel()
 	s := serving().Tidy()
@@ -151,19 +175,12 @@ func TestDecodeServing(t *testing.T) {
 	}
 }
 
-func TestServedByTheirNames(t *testing.T) {
+func TestServingTags(t *testing.T) {
 	t.Parallel()
 	s := gateway.Serving{Buy: gateway.Served{Assets: []gateway.ServedAsset{
-		{Code: "BTC", Network: "bitcoin", TheirCode: "BTC", TheirNetwork: "mainnet"},
-		{Code: "XRP", Network: "xrp", TheirCode: "XRP", TheirNetwork: "mainnet", Tag: true},
+		{Code: "BTC", Network: "bitcoin"},
+		{Code: "XRP", Network: "xrp", Tag: true},
 	}}}
-	for _, tt := range []struct{ code, network, want string }{
-		{"XRP", "mainnet", "XRP"}, {"xrp", "MainNet", "XRP"}, {"BTC", "mainnet", "BTC"}, {"BTC", "bitcoin", ""}, {"", "", ""},
-	} {
-		if got, ok := s.Buy.Named(tt.code, tt.network); got.Code != tt.want || ok != (tt.want != "") {
-			t.Errorf("Named(%s, %s) = %+v, %v", tt.code, tt.network, got, ok)
-		}
-	}
 	for name, tt := range map[string]struct {
 		o    checkout.Order
 		pass bool
