@@ -78,17 +78,25 @@ var events = map[string]string{
 	"COMPLETED": "ORDER_COMPLETED", "FAILED": "ORDER_FAILED", "CANCELLED": "ORDER_FAILED", "EXPIRED": "ORDER_FAILED", "REFUNDED": "ORDER_REFUNDED",
 }
 
+// refer is our reference of the order.
+func refer(o *checkout.Order) string {
+	if o.Type == checkout.Sell {
+		return string(o.ID) + "-sell"
+	}
+	return string(o.ID)
+}
+
 func claims(o *checkout.Order, status, id string) string {
 	event, ok := events[status]
 	if !ok {
 		event = "ORDER_PROCESSING"
 	}
-	raw, _ := json.Marshal(map[string]any{"webhookData": orderAt(string(o.ID), status, id), "eventID": event, "iat": now.Unix()})
+	raw, _ := json.Marshal(map[string]any{"webhookData": orderAt(refer(o), status, id), "eventID": event, "iat": now.Unix()})
 	return string(raw)
 }
 
 // orderAt is an order as Transak tells it, in the form of https://docs.transak.com/api/public/get-webhooks. Of a sale, by our
-// reference that ends with s, what the seller gets is another figure than what was ordered, and there is no walletAddress.
+// reference that ends with -sell, what the seller gets is another figure than what was ordered, and there is no walletAddress.
 func orderAt(reference, status, id string) map[string]any {
 	o := map[string]any{
 		"id": id, "status": status, "partnerOrderId": reference, "isBuyOrSell": "BUY", "fiatCurrency": "USD", "fiatAmount": 100,
@@ -96,7 +104,7 @@ func orderAt(reference, status, id string) map[string]any {
 		"cryptoCurrency": "ETH", "cryptoAmount": json.Number("0.024125"), "network": "ethereum", "addressAdditionalData": false,
 		"transactionHash": "0xabc", "totalFeeInFiat": json.Number("3.5"), "fromWalletAddress": "0x085ee67132ec4297b85ed5d1b4c65424d36fda7d",
 	}
-	if strings.HasSuffix(reference, "s") {
+	if strings.HasSuffix(reference, "-sell") {
 		o["isBuyOrSell"], o["fiatAmount"], o["amountPaid"] = "SELL", json.Number("99.87"), json.Number("99.87")
 		delete(o, "walletAddress")
 	}
@@ -276,7 +284,8 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, `{"meta":{"limit":1,"skip":0,"totalCount":0},"data":[]}`)
 		return
 	}
-	if available := q.Get("filter[productsAvailed]"); !strings.HasPrefix(q.Get("filter[partnerOrderId]"), "ord_") || available != `["BUY"]` && available != `["SELL"]` {
+	want := map[bool]string{false: `["BUY"]`, true: `["SELL"]`}[strings.HasSuffix(q.Get("filter[partnerOrderId]"), "-sell")]
+	if !strings.HasPrefix(q.Get("filter[partnerOrderId]"), "ord_") || q.Get("filter[productsAvailed]") != want {
 		f.wrong(w, http.StatusBadRequest, "a list of %v", q)
 		return
 	}

@@ -45,9 +45,31 @@ type order struct {
 	WalletTag       gateway.Text `json:"addressAdditionalData"` // false where there is none
 }
 
-// ours tells whether the order may be one of ours; an account may have others.
-func (o *order) ours() bool {
-	return o.PartnerOrderID != "" && len(o.PartnerOrderID) <= maxReferenceBytes && checkout.Storable(o.PartnerOrderID)
+// sellSuffix ends the reference of an order to sell. Where selling isn't enabled for the account, Transak's widget shows a
+// purchase instead (https://docs.transak.com/customization/query-parameters), which is not what was ordered.
+const sellSuffix = "-sell"
+
+// referTo is what Transak calls the order.
+func referTo(o *checkout.Order) string {
+	if o.Type == checkout.Sell {
+		return string(o.ID) + sellSuffix
+	}
+	return string(o.ID)
+}
+
+// ours is the order of ours that this one may be for; an account may have others.
+func (o *order) ours() (id checkout.OrderID, kind checkout.OrderType, ok bool) {
+	reference, sale := strings.CutSuffix(o.PartnerOrderID, sellSuffix)
+	if kind = checkout.Buy; sale {
+		kind = checkout.Sell
+	}
+	return checkout.OrderID(reference), kind, reference != "" && len(reference) <= maxReferenceBytes && checkout.Storable(reference)
+}
+
+// swapped tells that the order is a purchase, though ours is a sale, or the other way round.
+func (o *order) swapped() bool {
+	_, kind, _ := o.ours()
+	return o.Side == "BUY" && kind == checkout.Sell || o.Side == "SELL" && kind == checkout.Buy
 }
 
 // update is what the order tells. Before the end its amount is an estimate.
@@ -57,8 +79,12 @@ func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
 		return gateway.Update{}, errors.New("an order has no id or no status")
 	}
 	means := outcomeOf(o.Status)
+	if o.swapped() {
+		means = outcome{checkout.OrderProcessing, "Transak has made a purchase of the sale, or a sale of the purchase, that was ordered; selling must be enabled for the account there."}
+	}
+	ours, _, _ := o.ours()
 	u := gateway.Update{
-		DedupKey: dedupKey, OrderID: checkout.OrderID(o.PartnerOrderID), Status: means.status, ExternalOrderID: id,
+		DedupKey: dedupKey, OrderID: ours, Status: means.status, ExternalOrderID: id,
 		TransactionHash: o.TransactionHash, FailureReason: means.reason, Paid: a.paid(o),
 	}
 	amount, err := gateway.Number(o.CryptoAmount)
@@ -132,8 +158,11 @@ func (a *account) ParseNotification(ctx context.Context, n gateway.Notification)
 	if claims.WebhookData == nil {
 		return nil, fmt.Errorf("%w: %s has no webhookData", gateway.ErrMalformed, claims.EventID)
 	}
-	if !claims.WebhookData.ours() {
+	if _, _, ok := claims.WebhookData.ours(); !ok {
 		return nil, nil
+	}
+	if claims.WebhookData.swapped() && gateway.Furthest(outcomeOf(claims.WebhookData.Status).status) <= gateway.Furthest(checkout.OrderPending) {
+		return nil, nil // as long as nothing is paid, the payer may still do what was ordered
 	}
 	sum := sha256.Sum256([]byte(body.Data))
 	u, err := a.update(claims.WebhookData, hex.EncodeToString(sum[:]))
@@ -197,7 +226,7 @@ func decodePart(part string) ([]byte, error) {
 func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
 	// Without productsAvailed only purchases are found: https://docs.transak.com/discuss/6601d5c693bc280012c52237
 	query := url.Values{
-		"filter[partnerOrderId]":  {string(r.Order.ID)},
+		"filter[partnerOrderId]":  {referTo(r.Order)},
 		"filter[productsAvailed]": {`["` + product(r.Order.Type) + `"]`},
 	}
 	var answer struct {
@@ -214,7 +243,7 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	}
 	var best *order
 	for _, o := range *answer.Data {
-		if o != nil && o.PartnerOrderID == string(r.Order.ID) && (best == nil || gateway.Furthest(outcomeOf(o.Status).status) > gateway.Furthest(outcomeOf(best.Status).status)) {
+		if o != nil && o.PartnerOrderID == referTo(r.Order) && !o.swapped() && (best == nil || gateway.Furthest(outcomeOf(o.Status).status) > gateway.Furthest(outcomeOf(best.Status).status)) {
 			best = o
 		}
 	}

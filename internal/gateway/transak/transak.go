@@ -204,7 +204,7 @@ func (a *account) widget(ctx context.Context, r gateway.Request) (*widgetParams,
 	w := &widgetParams{
 		APIKey: a.apiKey, ReferrerDomain: a.referrer, ProductsAvailed: product(o.Type),
 		FiatCurrency: o.FiatCurrency, CryptoCurrencyCode: on.TheirCode, Network: on.TheirNetwork,
-		PartnerOrderID: string(o.ID), PartnerCustomerID: cmp.Or(string(o.CustomerID), o.ExternalCustomerID),
+		PartnerOrderID: referTo(o), PartnerCustomerID: cmp.Or(string(o.CustomerID), o.ExternalCustomerID),
 		Email: o.Email, RedirectURL: o.RedirectURL,
 	}
 	switch {

@@ -113,11 +113,11 @@ var checkouts = []gatewaytest.Checkout{
 			"network":"ethereum","partnerOrderId":"ord_01","partnerCustomerId":"cust_1",` + wallet)},
 	},
 	{
-		Name: "sell", Sell: true, URL: "https://global-stg.transak.com?apiKey=" + apiKey + "&sessionId=SELLord_01s",
+		Name: "sell", Sell: true, URL: "https://global-stg.transak.com?apiKey=" + apiKey + "&sessionId=SELLord_01s-sell",
 		Sent: []gatewaytest.Call{
 			priced("&isBuyOrSell=BUY&fiatAmount=100.00"), priced("&isBuyOrSell=SELL&cryptoAmount=0.024125"), priced("&isBuyOrSell=SELL&cryptoAmount=0.02525253"),
 			refreshed(), opened(`"productsAvailed":"SELL","cryptoAmount":0.02525253,"fiatCurrency":"USD","cryptoCurrencyCode":"ETH",
-				"network":"ethereum","partnerOrderId":"ord_01s",` + wallet + `,` + customer),
+				"network":"ethereum","partnerOrderId":"ord_01s-sell",` + wallet + `,` + customer),
 		},
 	},
 	{
@@ -125,7 +125,7 @@ var checkouts = []gatewaytest.Checkout{
 			r.Order.CryptoAmount, r.Order.WalletAddress = amount("0.025"), ""
 		},
 		Sent: []gatewaytest.Call{refreshed(), opened(`"productsAvailed":"SELL","cryptoAmount":0.025,"fiatCurrency":"USD","cryptoCurrencyCode":"ETH",
-			"network":"ethereum","partnerOrderId":"ord_01s",` + customer)},
+			"network":"ethereum","partnerOrderId":"ord_01s-sell",` + customer)},
 	},
 	{Name: "of what is served no more", Change: func(r *gateway.Request) { r.Order.Network = "osmosis" }, Refused: "INVALID_NETWORK"},
 }
@@ -242,7 +242,7 @@ func suite(server, unheard http.Handler) gatewaytest.Case {
 		},
 		Polled: func(t *testing.T, o *checkout.Order, status string) http.Handler {
 			t.Helper()
-			return &fake{t: t, orders: []map[string]any{orderAt("ord_other", "COMPLETED", "t0"), orderAt(string(o.ID), status, "t1")}}
+			return &fake{t: t, orders: []map[string]any{orderAt("ord_other", "COMPLETED", "t0"), orderAt(refer(o), status, "t1")}}
 		},
 		Unheard: unheard,
 	}
@@ -402,7 +402,7 @@ func TestPaid(t *testing.T) {
 		want      checkout.Paid
 	}{
 		"bought":               {"ord_01", nil, bought},
-		"sold":                 {"ord_01s", nil, checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}},
+		"sold":                 {"ord_01-sell", nil, checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}},
 		"in lists, without id": {"ord_01", func(o map[string]any) { o["_id"] = o["id"]; delete(o, "id") }, bought},
 		"another sum":          {"ord_01", func(o map[string]any) { o["fiatAmount"] = json.Number("99.5") }, with(func(p *checkout.Paid) { p.FiatAmount = amount("99.5") })},
 		"small letters":        {"ord_01", func(o map[string]any) { o["fiatCurrency"], o["cryptoCurrency"], o["network"] = "eur", "eth", "BASE" }, with(func(p *checkout.Paid) { p.FiatCurrency, p.Network = "EUR", "base" })},
@@ -425,7 +425,7 @@ func TestPaid(t *testing.T) {
 			tt.change(one)
 		}
 		o := order()
-		if o.ID = checkout.OrderID(tt.reference); tt.reference != "ord_01" {
+		if tt.reference != "ord_01" {
 			o.Type = checkout.Sell
 		}
 		g, _ := open(t, nil, &fake{t: t, orders: []map[string]any{one}})
@@ -441,6 +441,48 @@ func TestPaid(t *testing.T) {
 			if diff := cmp.Diff(tt.want, u.Paid, digits); diff != "" || u.ExternalOrderID != "t1" || u.Deposit != nil {
 				t.Errorf("%s: %+v (-want +got):\n%s", name, u, diff)
 			}
+		}
+	}
+}
+
+// TestSwapped: where an account may not sell, the widget lets the payer buy instead. That is not what was ordered, however it ends.
+func TestSwapped(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		reference, side, status string
+		want                    checkout.OrderStatus // empty: nothing is told
+	}{
+		{"ord_01-sell", "BUY", "COMPLETED", checkout.OrderProcessing},
+		{"ord_01-sell", "BUY", "REFUNDED", checkout.OrderProcessing},
+		{"ord_01-sell", "BUY", "PROCESSING", checkout.OrderProcessing},
+		{"ord_01-sell", "BUY", "AWAITING_PAYMENT_FROM_USER", ""},
+		{"ord_01-sell", "BUY", "EXPIRED", ""},
+		{"ord_01", "SELL", "COMPLETED", checkout.OrderProcessing},
+		{"ord_01", "SELL", "FAILED", ""},
+		{"ord_01-sell", "SELL", "COMPLETED", checkout.OrderCompleted},
+		{"ord_01", "BUY", "FAILED", checkout.OrderFailed},
+		{"-sell", "SELL", "COMPLETED", ""},
+	} {
+		one := orderAt(tt.reference, tt.status, "t1")
+		one["isBuyOrSell"] = tt.side
+		g, _ := open(t, nil, &fake{t: t, orders: []map[string]any{one}})
+		raw, _ := json.Marshal(map[string]any{"webhookData": one, "eventID": "ORDER_COMPLETED"})
+		updates, err := g.ParseNotification(t.Context(), notification(signed(string(raw))))
+		var got checkout.OrderStatus
+		if len(updates) == 1 && updates[0].OrderID == "ord_01" {
+			got = updates[0].Status
+		}
+		swapped := strings.HasSuffix(tt.reference, "-sell") != (tt.side == "SELL")
+		if err != nil || got != tt.want || got != "" && swapped != strings.Contains(updates[0].FailureReason, "selling must be enabled") {
+			t.Errorf("%+v: %+v, %v", tt, updates, err)
+		}
+		o := order()
+		if strings.HasSuffix(tt.reference, "-sell") {
+			o.Type = checkout.Sell
+		}
+		poller, _ := g.(gateway.Poller)
+		if polled, err := poller.Poll(t.Context(), gateway.Request{Order: &o, Now: now}); err != nil || (len(polled) > 0) == swapped && tt.reference != "-sell" {
+			t.Errorf("%+v, asked: %+v, %v", tt, polled, err)
 		}
 	}
 }
