@@ -16,6 +16,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gateway/gatewaytest"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -109,6 +110,7 @@ func listed(reference, status, id string) map[string]any {
 type fake struct {
 	t      *testing.T
 	orders []map[string]any
+	of     *checkout.Order // that is asked for; nil: order()
 	made   atomic.Int32
 }
 
@@ -133,7 +135,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	then, ok := routes[r.Method+" "+r.URL.Path]
 	switch {
-	case !ok || r.Host != "api.banxa-sandbox.com":
+	case !ok || !gatewaytest.Meant(r, "api.banxa-sandbox.com"):
 		f.wrong(w, http.StatusNotFound, "%s %s %s", r.Method, r.Host, r.URL.Path)
 	case r.Header.Get("x-api-key") != apiKey || r.Header.Get("Authorization") != "":
 		f.wrong(w, http.StatusUnauthorized, "x-api-key %q", r.Header.Get("x-api-key"))
@@ -189,7 +191,12 @@ func (f *fake) quote(w http.ResponseWriter, r *http.Request) {
 
 func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if q.Get("start") != "2026-08-31" || q.Get("end") != "2026-09-02" || q.Get("externalCustomerId") != string(order().CustomerID) {
+	of := order()
+	if f.of != nil {
+		of = *f.of
+	}
+	day := func(plus int) string { return of.CreatedAt.UTC().AddDate(0, 0, plus).Format(time.DateOnly) }
+	if q.Get("start") != day(-1) || q.Get("end") != day(1) || q.Get("externalCustomerId") != string(of.CustomerID) {
 		f.wrong(w, http.StatusBadRequest, "a list of %v", q)
 		return
 	}

@@ -75,6 +75,8 @@ type Remote struct {
 	// Server is a fake of the gateway's servers, whatever their hosts, in good health. It verifies each request by the
 	// documentation, and fails its test where one is wrong.
 	Server http.Handler
+	// APIPath is the path of the API's base URL, which an apiBaseURL needs too, such as /api; empty: none.
+	APIPath string
 	// Malformed are values that the settings must not have, by their keys.
 	Malformed map[string][]string
 	// Another are the secrets by which another account verifies its notifications, and takes none of this one's.
@@ -233,13 +235,13 @@ func (c Case) secrets() []string {
 	return secrets
 }
 
-// hides tells whether the text is without secrets, plain or escaped.
+// hides wants the text, such as an error, to be without secrets, plain or escaped.
 func (c Case) hides(t *testing.T, text string) {
 	t.Helper()
 	for _, secret := range c.secrets() {
 		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			if strings.Contains(text, form) {
-				t.Errorf("an error tells a secret: %s", text)
+			if at := strings.Index(text, form); at >= 0 {
+				t.Errorf("a secret is told: %s", text[max(0, at-200):min(len(text), at+len(form)+200)])
 			}
 		}
 	}

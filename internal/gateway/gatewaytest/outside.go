@@ -35,7 +35,7 @@ type outside struct {
 	web    *http.Client // follows no redirect
 
 	mu   sync.Mutex
-	told strings.Builder // all that the server and its commands have answered
+	told strings.Builder // all that the server and its commands have answered, and the URLs that it has asked for
 }
 
 // testOutside drives the real server from outside. Its parts wait more than they compute, and go on side by side.
@@ -55,21 +55,17 @@ func (c Case) testOutside(t *testing.T) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(x.web.CloseIdleConnections)
-	parts := map[string]func(*testing.T){"account": x.tryAccount, "down": x.tryDown}
+	var parts sync.WaitGroup
+	parts.Go(func() { t.Run("account", x.tryAccount) })
+	parts.Go(func() { t.Run("down", x.tryDown) })
 	for kind := range c.orders() {
-		s := x.shop(t, kind, c.Remote.Server, nil)
-		parts["checkout "+kind] = func(t *testing.T) { x.tryCheckout(t, s, kind) }
-		parts["statuses "+kind] = func(t *testing.T) { x.tryStatuses(t, s, kind) }
-		parts["forged "+kind] = func(t *testing.T) { x.tryForged(t, s, kind) }
-		if c.Polled != nil {
-			parts["poll "+kind] = func(t *testing.T) { x.tryPoll(t, kind) }
-		}
+		k := trade{x.newShop(t, kind, c.Remote.Server, nil), kind}
+		parts.Go(func() { t.Run("checkout "+kind, k.tryCheckout) })
+		parts.Go(func() { t.Run("statuses "+kind, k.tryStatuses) })
+		parts.Go(func() { t.Run("forged "+kind, k.tryForged) })
+		parts.Go(func() { t.Run("poll "+kind, k.tryPoll) })
 	}
-	var all sync.WaitGroup
-	for name, part := range parts {
-		all.Go(func() { t.Run(name, part) })
-	}
-	all.Wait()
+	parts.Wait()
 	x.web.CloseIdleConnections()
 	x.server.Stop()
 	x.trySecrets(t)
@@ -147,7 +143,8 @@ func (x *outside) send(t *testing.T, method, url string, header map[string][]str
 
 // standIn stands for the gateway's servers, behind apiBaseURL and widgetBaseURL. It keeps what it is asked.
 type standIn struct {
-	url string
+	url     string
+	outside *outside
 
 	mu      sync.Mutex
 	handler http.Handler
@@ -156,9 +153,9 @@ type standIn struct {
 
 type outsideKey struct{}
 
-func newStandIn(t *testing.T, handler http.Handler) *standIn {
+func (x *outside) standIn(t *testing.T, handler http.Handler) *standIn {
 	t.Helper()
-	f := &standIn{handler: handler}
+	f := &standIn{outside: x, handler: handler}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.url = server.URL
@@ -178,6 +175,7 @@ func (f *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.calls = append(f.calls, call)
 	handler := f.handler
 	f.mu.Unlock()
+	f.outside.note(r.Method + " " + r.RequestURI) // its URL, which logs on the way would have
 	r = r.WithContext(context.WithValue(r.Context(), outsideKey{}, time.Now()))
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	handler.ServeHTTP(w, r)
@@ -197,22 +195,22 @@ func (f *standIn) asked() []Call {
 
 // Meant tells whether a request to a fake is for the host. A real server sends it to the fake's own, by apiBaseURL.
 func Meant(r *http.Request, host string) bool {
-	_, real := r.Context().Value(outsideKey{}).(time.Time)
-	return real || r.Host == host
+	_, outside := r.Context().Value(outsideKey{}).(time.Time)
+	return outside || r.Host == host
 }
 
 // Clock is the time by which a fake judges a request: the case's, or the real one where a real server asks.
 func Clock(r *http.Request, now time.Time) time.Time {
-	if real, ok := r.Context().Value(outsideKey{}).(time.Time); ok {
-		return real
+	if came, outside := r.Context().Value(outsideKey{}).(time.Time); outside {
+		return came
 	}
 	return now
 }
 
 // IsNow tells whether a time that a request tells is that of the request; a real server's is of a moment ago.
 func IsNow(r *http.Request, now, told time.Time) bool {
-	if real, ok := r.Context().Value(outsideKey{}).(time.Time); ok {
-		return !told.After(real) && real.Sub(told) < time.Minute
+	if came, outside := r.Context().Value(outsideKey{}).(time.Time); outside {
+		return !told.After(came) && came.Sub(told) < time.Minute
 	}
 	return told.Equal(now)
 }
@@ -224,6 +222,12 @@ type shop struct {
 	SecretKey string
 	PublicKey string
 	fake      *standIn // nil: nobody
+}
+
+// trade is what a shop does: it buys or it sells.
+type trade struct {
+	*shop
+	kind string // "buy" or "sell"
 }
 
 // project makes a project of the account's mode.
@@ -238,25 +242,26 @@ func (x *outside) project(t *testing.T, name string) *shop {
 	return s
 }
 
-// shop makes a project with the case's account, whose settings are changed as given. No handler: nobody is there.
-func (x *outside) shop(t *testing.T, name string, handler http.Handler, change gateway.Settings) *shop {
+// newShop makes a project with the case's account, whose settings are changed as given. No handler: nobody is there.
+func (x *outside) newShop(t *testing.T, name string, handler http.Handler, change gateway.Settings) *shop {
 	t.Helper()
 	s := x.project(t, name)
 	settings := maps.Clone(x.Remote.Account.Settings)
-	settings["apiBaseURL"], settings["widgetBaseURL"] = nobody, nobody+"/widget"
-	if handler != nil {
-		s.fake = newStandIn(t, handler)
-		settings["apiBaseURL"], settings["widgetBaseURL"] = s.fake.url, s.fake.url+"/widget"
-	}
 	maps.Copy(settings, change)
-	s.set(t, settings)
+	base := nobody
+	if handler != nil {
+		s.fake = x.standIn(t, handler)
+		base = s.fake.url
+	}
+	s.set(t, base, settings)
 	return s
 }
 
-// set sets the account's settings, the secrets among them by the environment.
-func (s *shop) set(t *testing.T, settings gateway.Settings) {
+// set sets the account's settings, by the environment as secrets should be, and where the gateway is.
+func (s *shop) set(t *testing.T, base string, settings gateway.Settings) {
 	t.Helper()
-	args, env := []string{"gateway", "set", "--project", s.ProjectID, s.id}, []string{}
+	args := []string{"gateway", "set", "--project", s.ProjectID, s.id, "apiBaseURL=" + base + s.Remote.APIPath, "widgetBaseURL=" + base + "/widget"}
+	var env []string
 	for key, value := range settings {
 		name := "GATEWAYTEST_" + strings.ToUpper(key)
 		args, env = append(args, key+"=env:"+name), append(env, name+"="+value)
@@ -295,10 +300,12 @@ func read[T any](t *testing.T, a answer, status int) *T {
 // sale is a session, and the order that comes of it.
 type sale struct {
 	shop    *shop
+	kind    string // "buy" or "sell"
 	session string
 	secret  string
 	order   *checkout.Order // as the case has it, with what the server made; nil: none yet
 	link    string          // to the checkout
+	told    int             // how many notifications have told of it
 }
 
 // begin makes a session for an order of the kind.
@@ -312,13 +319,13 @@ func (s *shop) begin(t *testing.T, kind string) *sale {
 		in.Type = "offramp"
 	}
 	made := read[api.Session](t, s.call(t, s.SecretKey, http.MethodPost, "/v1/sessions", in), http.StatusCreated)
-	return &sale{shop: s, session: made.ID, secret: made.Attributes.ClientSecret}
+	return &sale{shop: s, kind: kind, session: made.ID, secret: made.Attributes.ClientSecret}
 }
 
 // ask asks for the session's order.
-func (a *sale) ask(t *testing.T, kind string) answer {
+func (a *sale) ask(t *testing.T) answer {
 	t.Helper()
-	o := a.shop.Case.order(kind == "sell")
+	o := a.shop.Case.order(a.kind == "sell")
 	return a.shop.call(t, a.shop.PublicKey, http.MethodPost, "/v1/sessions/"+a.session+"/order", api.CreateOrderRequest{
 		ClientSecret: a.secret, FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
 		Network: o.Network, WalletAddress: o.WalletAddress, Email: o.Email, Gateway: a.shop.id,
@@ -326,11 +333,11 @@ func (a *sale) ask(t *testing.T, kind string) answer {
 }
 
 // made takes up the order that the server has made.
-func (a *sale) made(t *testing.T, kind string, made answer) {
+func (a *sale) made(t *testing.T, made answer) {
 	t.Helper()
 	got := read[api.CreatedOrder](t, made, http.StatusCreated)
 	a.link = got.Attributes.Checkout.URL
-	a.order = a.shop.Case.order(kind == "sell")
+	a.order = a.shop.Case.order(a.kind == "sell")
 	a.order.ID, a.order.ProjectID = checkout.OrderID(got.ID), checkout.ProjectID(a.shop.ProjectID)
 	a.order.RedirectURL = strings.ReplaceAll(a.order.RedirectURL, " ", "%20")
 	a.refresh(t)
@@ -357,9 +364,12 @@ func (a *sale) refresh(t *testing.T) *api.OrderAttributes {
 	if got.ExternalCustomerID != nil {
 		a.order.ExternalCustomerID = *got.ExternalCustomerID
 	}
-	a.order.ExternalOrderID = ""
+	a.order.ExternalOrderID, a.order.FailureReason = "", ""
 	if got.ExternalOrderID != nil {
 		a.order.ExternalOrderID = *got.ExternalOrderID
+	}
+	if got.FailureReason != nil {
+		a.order.FailureReason = *got.FailureReason
 	}
 	if got.CryptoAmount != nil {
 		if a.order.CryptoAmount, err = money.Parse(*got.CryptoAmount); err != nil {
@@ -383,7 +393,7 @@ func (a *sale) click(t *testing.T) answer {
 func (s *shop) pay(t *testing.T, kind string) *sale {
 	t.Helper()
 	a := s.begin(t, kind)
-	a.made(t, kind, a.ask(t, kind))
+	a.made(t, a.ask(t))
 	a.led(t, a.click(t))
 	return a
 }
@@ -398,10 +408,16 @@ func (a *sale) led(t *testing.T, to answer) {
 	a.refresh(t)
 }
 
+// notify makes another genuine notification, as of now.
+func (a *sale) notify(theirs string) gateway.Notification {
+	a.told++
+	return a.shop.Notify(a.order, theirs, fmt.Sprintf("%s-%d", a.order.ID, a.told), time.Now())
+}
+
 // tell posts a genuine notification that the order has the gateway's status.
 func (a *sale) tell(t *testing.T, theirs string) gateway.Notification {
 	t.Helper()
-	n := a.shop.Notify(a.order, theirs, "e1", time.Now())
+	n := a.notify(theirs)
 	if got := a.shop.post(t, a.shop.ProjectID, n); got.status != http.StatusOK {
 		t.Errorf("a genuine notification of %s: %v", theirs, got)
 	}
@@ -430,4 +446,3 @@ func eventually(t *testing.T, what string, is func() bool) {
 		}
 	}
 }
-

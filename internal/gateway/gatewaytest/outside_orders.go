@@ -23,7 +23,7 @@ import (
 
 // tryAccount tries the credentials, and waits for what the gateway publishes.
 func (x *outside) tryAccount(t *testing.T) {
-	s := x.shop(t, "account", x.Remote.Server, nil)
+	s := x.newShop(t, "account", x.Remote.Server, nil)
 	if _, probes := x.Gateway.(gateway.Prober); probes {
 		if out := s.command(t, nil, "gateway", "check", "--project", s.ProjectID, x.id); out.Code != 0 || !strings.Contains(out.Stdout, "takes the credentials") {
 			t.Errorf("gateway check: %+v", out)
@@ -57,20 +57,20 @@ func (x *outside) tryAccount(t *testing.T) {
 }
 
 // tryCheckout holds the URL to which the payer is led, and the requests that were made for it, to those of the case.
-func (x *outside) tryCheckout(t *testing.T, s *shop, kind string) {
-	a := s.pay(t, kind)
+func (k trade) tryCheckout(t *testing.T) {
+	a := k.pay(t, k.kind)
 	u, err := url.Parse(a.order.CheckoutURL)
 	if err != nil || u.Host == "" {
 		t.Fatalf("the payer is led to %s, %v", a.order.CheckoutURL, err)
 	}
-	if x.VerifyURL != nil {
-		x.VerifyURL(t, gateway.Request{Order: a.order, Address: Payer, Now: time.Now()}, u)
+	if k.VerifyURL != nil {
+		k.VerifyURL(t, gateway.Request{Order: a.order, Address: Payer, Now: time.Now()}, u)
 	}
-	i := slices.IndexFunc(x.Checkouts, func(c Checkout) bool { return c.Change == nil && c.Refused == "" && c.Sell == (kind == "sell") })
+	i := slices.IndexFunc(k.Checkouts, func(c Checkout) bool { return c.Change == nil && c.Refused == "" && c.Sell == (k.kind == "sell") })
 	if i < 0 {
-		t.Fatalf("Checkouts have no plain order to %s", kind)
+		t.Fatalf("Checkouts have no plain order to %s", k.kind)
 	}
-	want, was := x.Checkouts[i], x.order(kind == "sell")
+	want, was := k.Checkouts[i], k.Case.order(k.kind == "sell")
 	pairs := []string{string(was.ID), string(a.order.ID)}
 	for from, to := range map[string]string{string(was.CustomerID): string(a.order.CustomerID), was.RedirectURL: a.order.RedirectURL} {
 		if from != "" {
@@ -82,7 +82,7 @@ func (x *outside) tryCheckout(t *testing.T, s *shop, kind string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if widget := s.fake.url + "/widget"; strings.HasPrefix(a.order.CheckoutURL, widget) {
+		if widget := k.fake.url + "/widget"; strings.HasPrefix(a.order.CheckoutURL, widget) {
 			want.URL = strings.Replace(want.URL, whole.Scheme+"://"+whole.Host, widget, 1)
 		}
 		if got, want := plainURL(a.order.CheckoutURL, want.Varying), ours(plainURL(want.URL, want.Varying)); got != want {
@@ -90,8 +90,8 @@ func (x *outside) tryCheckout(t *testing.T, s *shop, kind string) {
 		}
 	}
 	for _, call := range want.Sent {
-		if !slices.ContainsFunc(s.fake.asked(), func(got Call) bool { return matches(got, call, ours) }) {
-			t.Errorf("this request was not made, but with other ids: %+v\namong these: %+v", call, s.fake.asked())
+		if !slices.ContainsFunc(k.fake.asked(), func(got Call) bool { return matches(got, call, ours) }) {
+			t.Errorf("this request was not made, but with other ids: %+v\namong these: %+v", call, k.fake.asked())
 		}
 	}
 }
@@ -123,19 +123,24 @@ func (c Case) earlier(kind string) []Status {
 }
 
 // tryStatuses leads a fresh order to each status, and to each final one by way of earlier ones too.
-func (x *outside) tryStatuses(t *testing.T, s *shop, kind string) {
-	for _, status := range of(x.Statuses, checkout.OrderType(kind)) {
-		x.follow(t, s, kind, nil, status)
+func (k trade) tryStatuses(t *testing.T) {
+	for _, status := range of(k.Statuses, checkout.OrderType(k.kind)) {
+		k.follow(t, nil, status)
 		if status.Ours.Final() {
-			x.follow(t, s, kind, x.earlier(kind), status)
+			k.follow(t, k.earlier(k.kind), status)
 		}
+	}
+	a := k.pay(t, k.kind)
+	a.tell(t, k.Unknown)
+	if a.order.Status.Final() {
+		t.Errorf("the unknown status %s ends the order: %s", k.Unknown, a.order.Status)
 	}
 }
 
 // follow leads a fresh order through the statuses to the last, tells that again, and then of ones that came before.
-func (x *outside) follow(t *testing.T, s *shop, kind string, through []Status, last Status) {
+func (k trade) follow(t *testing.T, through []Status, last Status) {
 	t.Helper()
-	a := s.pay(t, kind)
+	a := k.pay(t, k.kind)
 	for _, status := range through {
 		a.tell(t, status.Theirs)
 		a.is(t, status)
@@ -149,18 +154,18 @@ func (x *outside) follow(t *testing.T, s *shop, kind string, through []Status, l
 			t.Errorf("%s, after %s has changed the order (-before +after):\n%s", what, last.Theirs, diff)
 		}
 	}
-	if got := x.post(t, s.ProjectID, n); got.status != http.StatusOK {
+	if got := k.post(t, k.ProjectID, n); got.status != http.StatusOK {
 		t.Errorf("%s again: %v", last.Theirs, got)
 	}
 	unchanged("the same again")
 	if !last.Ours.Final() {
 		return
 	}
-	for _, status := range x.earlier(kind) {
+	for _, status := range k.earlier(k.kind) {
 		a.tell(t, status.Theirs)
 		unchanged(status.Theirs)
 	}
-	if to := a.click(t); strings.HasPrefix(a.link, s.server.URL) && to.status < 400 {
+	if to := a.click(t); strings.HasPrefix(a.link, k.server.URL) && to.status < 400 {
 		t.Errorf("%s: the payer is still led to pay: %v %v", last.Theirs, to, to.header)
 	}
 }
@@ -169,7 +174,7 @@ func (x *outside) follow(t *testing.T, s *shop, kind string, through []Status, l
 func (a *sale) is(t *testing.T, status Status) {
 	t.Helper()
 	if a.order.Status != status.Ours {
-		t.Errorf("to %s, %s becomes %s, want %s: %v", a.order.Type, status.Theirs, a.order.Status, status.Ours, a.state(t))
+		t.Errorf("to %s, %s becomes %s, want %s: %s", a.order.Type, status.Theirs, a.order.Status, status.Ours, a.order.FailureReason)
 	}
 	want := checkout.SessionProcessing
 	if info, _ := status.Ours.Info(); info.Session != "" {
@@ -182,35 +187,35 @@ func (a *sale) is(t *testing.T, status Status) {
 }
 
 // tryForged posts notifications that nobody has signed, or somebody else: none moves the order, and then the genuine one does.
-func (x *outside) tryForged(t *testing.T, s *shop, kind string) {
-	if len(x.Remote.Another) == 0 {
+func (k trade) tryForged(t *testing.T) {
+	if len(k.Remote.Another) == 0 {
 		t.Error("Remote needs Another: the secrets of another account")
 	}
-	statuses := of(x.Statuses, checkout.OrderType(kind))
+	statuses := of(k.Statuses, checkout.OrderType(k.kind))
 	i := slices.IndexFunc(statuses, func(s Status) bool { return s.Ours == checkout.OrderCompleted })
 	if i < 0 {
-		t.Skipf("no notification ends an order to %s", kind)
+		t.Skipf("no notification ends an order to %s", k.kind)
 	}
-	a, other := s.pay(t, kind), s.pay(t, kind)
-	another := x.shop(t, "another "+kind, nil, x.Remote.Another)
-	none := x.project(t, "none "+kind)
+	a, other := k.pay(t, k.kind), k.pay(t, k.kind)
+	another := k.newShop(t, "another "+k.kind, nil, k.Remote.Another)
+	none := k.project(t, "none "+k.kind)
 	before := a.state(t).body
 	genuine := func() gateway.Notification {
-		n := x.Notify(a.order, statuses[i].Theirs, "e1", time.Now())
+		n := a.notify(statuses[i].Theirs)
 		n.Header, n.Body = maps.Clone(n.Header), bytes.Clone(n.Body)
 		return n
 	}
 	refused := func(name, project string, want int, n gateway.Notification) {
 		t.Helper()
-		if got := x.post(t, project, n); got.status != want {
+		if got := k.post(t, project, n); got.status != want {
 			t.Errorf("%s: %v, want %d", name, got, want)
 		}
 		if diff := cmp.Diff(before, a.state(t).body); diff != "" {
 			t.Errorf("%s has changed the order (-before +after):\n%s", name, diff)
 		}
 	}
-	for name, n := range x.forgeries(genuine, x.Notify(other.order, statuses[i].Theirs, "e2", time.Now())) {
-		refused(name, s.ProjectID, http.StatusUnauthorized, n)
+	for name, n := range k.forgeries(genuine, other.notify(statuses[i].Theirs)) {
+		refused(name, k.ProjectID, http.StatusUnauthorized, n)
 	}
 	refused("to a project with another secret", another.ProjectID, http.StatusUnauthorized, genuine())
 	refused("to a project without an account", none.ProjectID, http.StatusNotFound, genuine())
@@ -235,7 +240,10 @@ func (c Case) forgeries(genuine func() gateway.Notification, other gateway.Notif
 	}
 	unsigned, wrong, swapped := genuine(), genuine(), genuine()
 	delete(unsigned.Header, c.SignatureHeader)
-	text := wrong.Header[c.SignatureHeader][0]
+	text := strings.Join(wrong.Header[c.SignatureHeader], "")
+	if len(text) < 3 {
+		return all // which the suite has told of already
+	}
 	at := len(text) - 2
 	wrong.Header[c.SignatureHeader] = []string{text[:at-1] + string(text[at-1]^1) + text[at:]}
 	swapped.Header[c.SignatureHeader] = other.Header[c.SignatureHeader]
@@ -251,11 +259,11 @@ func (x *outside) tryDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	asks := len(wire.Calls()) > 0
-	s := x.shop(t, "down", nil, nil)
+	s := x.newShop(t, "down", nil, nil)
 	a := s.begin(t, "buy")
 	a.try(t, "nobody is there", asks)
-	s.fake = newStandIn(t, x.Remote.Server)
-	s.set(t, gateway.Settings{"apiBaseURL": s.fake.url, "widgetBaseURL": s.fake.url + "/widget"})
+	s.fake = x.standIn(t, x.Remote.Server)
+	s.set(t, s.fake.url, nil)
 	eventually(t, "the gateway serves at its new place", func() bool { return a.reaches(t) })
 	broken := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -276,10 +284,10 @@ func (x *outside) tryDown(t *testing.T) {
 // try orders and follows the link, where a gateway that is asked fails.
 func (a *sale) try(t *testing.T, what string, asks bool) {
 	t.Helper()
-	made := a.ask(t, "buy")
+	made := a.ask(t)
 	switch {
 	case made.status == http.StatusCreated:
-		a.made(t, "buy", made)
+		a.made(t, made)
 		to := a.click(t)
 		if asks && to.status != http.StatusServiceUnavailable || !asks && to.status != http.StatusSeeOther {
 			t.Errorf("%s: the checkout answers %v", what, to)
@@ -302,49 +310,54 @@ func (a *sale) try(t *testing.T, what string, asks bool) {
 func (a *sale) reaches(t *testing.T) bool {
 	t.Helper()
 	if a.order == nil {
-		made := a.ask(t, "buy")
+		made := a.ask(t)
 		if made.status != http.StatusCreated {
 			return false
 		}
-		a.made(t, "buy", made)
+		a.made(t, made)
 	}
 	to := a.click(t)
 	return to.status == http.StatusSeeOther && !strings.HasPrefix(to.header.Get("Location"), nobody)
 }
 
 // tryPoll has no notification come, while the gateway, if it is asked, says that the order is over.
-func (x *outside) tryPoll(t *testing.T, kind string) {
-	statuses := x.PollStatuses
-	if statuses == nil {
-		statuses = x.Statuses
+func (k trade) tryPoll(t *testing.T) {
+	if k.Polled == nil {
+		t.Skip("it can't be asked")
 	}
-	statuses = of(statuses, checkout.OrderType(kind))
+	statuses := k.PollStatuses
+	if statuses == nil {
+		statuses = k.Statuses
+	}
+	statuses = of(statuses, checkout.OrderType(k.kind))
 	i := slices.IndexFunc(statuses, func(s Status) bool { return s.Ours.Final() })
 	if i < 0 {
 		i = slices.IndexFunc(statuses, func(s Status) bool { return s.Ours == checkout.OrderProcessing })
 	}
-	s := x.shop(t, "poll "+kind, x.Remote.Server, nil)
-	a := s.pay(t, kind)
-	if x.PollsByNotification {
-		a.tell(t, x.earlier(kind)[0].Theirs)
+	if i < 0 {
+		t.Fatal("polling tells of no status to which an order moves")
 	}
-	polled := x.Polled(t, a.order, statuses[i].Theirs)
+	s := k.newShop(t, "poll "+k.kind, k.Remote.Server, nil)
+	a := s.pay(t, k.kind)
+	if k.PollsByNotification {
+		a.tell(t, k.earlier(k.kind)[0].Theirs)
+	}
+	polled := k.Polled(t, a.order, statuses[i].Theirs)
+	ids := []string{string(a.order.ID), string(a.order.CustomerID), a.order.ExternalOrderID}
 	s.fake.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, id := range []string{string(a.order.ID), string(a.order.CustomerID), a.order.ExternalOrderID} {
+		for _, id := range ids {
 			if r.Method == http.MethodGet && id != "" && strings.Contains(r.RequestURI, id) {
 				polled.ServeHTTP(w, r)
 				return
 			}
 		}
-		x.Remote.Server.ServeHTTP(w, r)
+		k.Remote.Server.ServeHTTP(w, r)
 	}))
-	x.timePasses(t, a.order.ID)
-	asked := *a.order
+	k.timePasses(t, a.order.ID)
 	eventually(t, "the order gets its status without a notification", func() bool {
 		got := read[api.Order](t, a.state(t), http.StatusOK).Attributes
 		return got.Status == string(statuses[i].Ours)
 	})
-	a.order = &asked
 	a.refresh(t)
 	a.is(t, statuses[i])
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gateway/gatewaytest"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -150,7 +151,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"GET /api/v2/countries":                    {"api-stg.transak.com", file(countries)},
 	}
 	route, ok := routes[r.Method+" "+r.URL.Path]
-	if !ok || r.Host != route.host {
+	if !ok || !gatewaytest.Meant(r, route.host) {
 		f.wrong(w, http.StatusNotFound, "%s %s %s", r.Method, r.Host, r.URL.Path)
 		return
 	}
@@ -185,7 +186,7 @@ func (f *fake) refresh(w http.ResponseWriter, r *http.Request) {
 	if f.tokens != nil {
 		made = f.tokens()
 	}
-	answer(w, http.StatusOK, fmt.Sprintf(`{"data":{"accessToken":%q,"expiresAt":%d}}`, made, now.Add(7*24*time.Hour).Unix()))
+	answer(w, http.StatusOK, fmt.Sprintf(`{"data":{"accessToken":%q,"expiresAt":%d}}`, made, gatewaytest.Clock(r, now).Add(7*24*time.Hour).Unix()))
 }
 
 // authorised tells whether the request has a token that the fake takes.

@@ -1,6 +1,7 @@
 package transak_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -191,7 +192,7 @@ func quotes() []gatewaytest.Quote {
 
 func suite(server, unheard http.Handler) gatewaytest.Case {
 	notify := func(o *checkout.Order, status, id string, _ time.Time) gateway.Notification {
-		return notification(signed(claims(o, status, id)))
+		return notification(signed(claims(o, status, cmp.Or(o.ExternalOrderID, id))))
 	}
 	all := func(bodies map[string]string) map[string]gateway.Notification {
 		made := map[string]gateway.Notification{}
@@ -208,6 +209,7 @@ func suite(server, unheard http.Handler) gatewaytest.Case {
 				"apiKey": {"a b", "a\nb"}, "apiSecret": {"secret with space", "sécret"},
 				"referrerDomain": {"https://shop.example", "shop.example/", ".", "shop example", "-x"},
 			},
+			Another: gateway.Settings{"apiSecret": "another's"},
 		},
 		Order: order(), Refusals: refusals, Statuses: statuses, Unknown: "COMPLETED_MAYBE",
 		Checkouts: checkouts, NeedsAddress: true, BindsAddress: true, Quotes: quotes(),
