@@ -66,6 +66,13 @@ func (c Case) testOutside(t *testing.T) {
 		parts.Go(func() { t.Run("poll "+kind, k.tryPoll) })
 	}
 	parts.Wait()
+	if t.Failed() {
+		for line := range strings.Lines(x.server.Log()) {
+			if !strings.Contains(line, "level=INFO") {
+				t.Log(line)
+			}
+		}
+	}
 	x.web.CloseIdleConnections()
 	x.server.Stop()
 	x.trySecrets(t)
@@ -193,11 +200,11 @@ func (f *standIn) asked() []Call {
 	return slices.Clone(f.calls)
 }
 
+// Outside tells whether it is a real server that asks a fake, on the real clock and about orders of its own.
+func Outside(r *http.Request) bool { return r.Context().Value(outsideKey{}) != nil }
+
 // Meant tells whether a request to a fake is for the host. A real server sends it to the fake's own, by apiBaseURL.
-func Meant(r *http.Request, host string) bool {
-	_, outside := r.Context().Value(outsideKey{}).(time.Time)
-	return outside || r.Host == host
-}
+func Meant(r *http.Request, host string) bool { return Outside(r) || r.Host == host }
 
 // Clock is the time by which a fake judges a request: the case's, or the real one where a real server asks.
 func Clock(r *http.Request, now time.Time) time.Time {
@@ -435,12 +442,12 @@ func (x *outside) post(t *testing.T, project string, n gateway.Notification) ans
 	return x.send(t, http.MethodPost, url, n.Header, n.Body)
 }
 
-// eventually waits until it is so, looking at most every tenth of a second.
+// eventually waits until it is so, looking every now and then.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(patience); !is(); <-tick.C {
+	for end := time.Now().Add(3 * patience); !is(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}

@@ -269,7 +269,14 @@ func (x *outside) tryDown(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprint(w, strings.Join(x.secrets(), " "))
 	})
-	silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	over := make(chan struct{}) // for who is more patient than a payer
+	silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-over:
+		}
+	})
+	defer close(over)
 	for name, handler := range map[string]http.Handler{"503": broken, "silence": silent} {
 		b := s.begin(t, "buy")
 		s.fake.serve(handler)
@@ -353,8 +360,8 @@ func (k trade) tryPoll(t *testing.T) {
 		}
 		k.Remote.Server.ServeHTTP(w, r)
 	}))
-	k.timePasses(t, a.order.ID)
 	eventually(t, "the order gets its status without a notification", func() bool {
+		k.timePasses(t, a.order.ID)
 		got := read[api.Order](t, a.state(t), http.StatusOK).Attributes
 		return got.Status == string(statuses[i].Ours)
 	})
@@ -362,7 +369,7 @@ func (k trade) tryPoll(t *testing.T) {
 	a.is(t, statuses[i])
 }
 
-// timePasses has the order be due to be asked about, for which one would have to wait half a minute.
+// timePasses has the order be due to be asked about, for which one would have to wait half a minute, unless it is over.
 func (x *outside) timePasses(t *testing.T, id checkout.OrderID) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+x.server.Database()+"?_pragma=busy_timeout(10000)&_txlock=immediate")
@@ -370,11 +377,7 @@ func (x *outside) timePasses(t *testing.T, id checkout.OrderID) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	done, err := db.ExecContext(t.Context(), "update orders set lease_until = 0 where id = $1", string(id))
-	if err != nil {
+	if _, err := db.ExecContext(t.Context(), "update orders set lease_until = 0 where id = $1", string(id)); err != nil {
 		t.Fatal(err)
-	}
-	if n, err := done.RowsAffected(); err != nil || n != 1 {
-		t.Fatalf("%d orders are due, %v", n, err)
 	}
 }
