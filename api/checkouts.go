@@ -18,6 +18,7 @@ type HostedCheckout struct {
 	Network            *string              `json:"network"`
 	NetworkName        *string              `json:"networkName"`
 	DestinationAddress *string              `json:"destinationAddress"`
+	DestinationTag     *string              `json:"destinationTag"`
 	Country            *string              `json:"country"`
 	FieldLocks         map[string]FieldLock `json:"fieldLocks"`
 	Warnings           []Warning            `json:"warnings"`
@@ -32,18 +33,20 @@ type HostedCheckout struct {
 
 // HostedOrder is an order as the hosted page shows it.
 type HostedOrder struct {
-	OrderID         string  `json:"orderId"`
-	Status          string  `json:"status"`
-	Gateway         string  `json:"gateway"`
-	GatewayName     string  `json:"gatewayName"`
-	FiatAmount      string  `json:"fiatAmount"`
-	FiatCurrency    string  `json:"fiatCurrency"`
-	CryptoCurrency  string  `json:"cryptoCurrency"`
-	CryptoAmount    *string `json:"cryptoAmount"`
-	Network         string  `json:"network"`
-	NetworkName     *string `json:"networkName"`
-	WalletAddress   *string `json:"walletAddress"`
-	TransactionHash *string `json:"transactionHash"`
+	OrderID         string   `json:"orderId"`
+	Status          string   `json:"status"`
+	Gateway         string   `json:"gateway"`
+	GatewayName     string   `json:"gatewayName"`
+	FiatAmount      string   `json:"fiatAmount"`
+	FiatCurrency    string   `json:"fiatCurrency"`
+	CryptoCurrency  string   `json:"cryptoCurrency"`
+	CryptoAmount    *string  `json:"cryptoAmount"`
+	Network         string   `json:"network"`
+	NetworkName     *string  `json:"networkName"`
+	WalletAddress   *string  `json:"walletAddress"`
+	WalletTag       *string  `json:"walletTag"`
+	Deposit         *Deposit `json:"deposit"`
+	TransactionHash *string  `json:"transactionHash"`
 	// CheckoutURL is where the order can still be paid; nil once it can't.
 	CheckoutURL       *string `json:"checkoutUrl"`
 	CreatedAt         string  `json:"createdAt"`

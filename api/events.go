@@ -91,6 +91,8 @@ type EventMetadata struct {
 	Email           *string `json:"email"`
 	// PartnerMetadata is the session's: an object, {} if nothing.
 	PartnerMetadata json.RawMessage `json:"partnerMetadata"`
+	// Discrepancies is absent where what was paid is what was ordered, or the gateway doesn't say.
+	Discrepancies []Discrepancy `json:"discrepancies,omitempty"`
 }
 
 // EventSession is a session in an event.

@@ -18,6 +18,7 @@ type CreateSessionRequest struct {
 	DestinationCurrency string               `json:"destinationCurrency,omitempty"`
 	Network             string               `json:"network,omitempty"`
 	DestinationAddress  string               `json:"destinationAddress,omitempty"`
+	DestinationTag      string               `json:"destinationTag,omitempty"`
 	RedirectURL         string               `json:"redirectUrl,omitempty"`
 	Country             string               `json:"country,omitempty"`
 	ExpiresInSeconds    int                  `json:"expiresInSeconds,omitempty"`
@@ -29,6 +30,7 @@ type CreateSessionRequest struct {
 type ConfirmSessionRequest struct {
 	ClientSecret       string `json:"clientSecret"`
 	DestinationAddress string `json:"destinationAddress,omitempty"`
+	DestinationTag     string `json:"destinationTag,omitempty"`
 	Network            string `json:"network,omitempty"`
 }
 
@@ -40,6 +42,7 @@ type CreateOrderRequest struct {
 	Network        string `json:"network"`
 	FiatCurrency   string `json:"fiatCurrency,omitempty"`
 	WalletAddress  string `json:"walletAddress,omitempty"`
+	WalletTag      string `json:"walletTag,omitempty"`
 	Gateway        string `json:"gateway,omitempty"`
 	Email          string `json:"email,omitempty"`
 }

@@ -55,6 +55,7 @@ type SessionAttributes struct {
 	SourceCurrency      *string `json:"sourceCurrency"`
 	DestinationCurrency *string `json:"destinationCurrency"`
 	DestinationAddress  *string `json:"destinationAddress"`
+	DestinationTag      *string `json:"destinationTag"`
 	Network             *string `json:"network"`
 	RedirectURL         *string `json:"redirectUrl"`
 	Country             *string `json:"country"`
@@ -101,6 +102,7 @@ type OrderAttributes struct {
 	CryptoAmount       *string       `json:"cryptoAmount"`
 	Network            string        `json:"network"`
 	WalletAddress      *string       `json:"walletAddress"`
+	WalletTag          *string       `json:"walletTag"`
 	Email              *string       `json:"email"`
 	CustomerID         string        `json:"customerId"`
 	ExternalCustomerID *string       `json:"externalCustomerId"`
@@ -113,6 +115,54 @@ type OrderAttributes struct {
 	CompletedAt        *string       `json:"completedAt"`
 	// LatePayment is nil unless money came for an order that had failed, was cancelled or expired.
 	LatePayment *LatePayment `json:"latePayment"`
+	// Deposit is nil unless the payer must be told where to send the crypto of a sale.
+	Deposit *Deposit `json:"deposit"`
+	// Discrepancies is never nil on the wire: [] if what was paid is what was ordered, or the gateway doesn't say.
+	Discrepancies []Discrepancy `json:"discrepancies"`
+	// Routing is nil where the order names its gateway.
+	Routing *Routing `json:"routing"`
+}
+
+// Deposit is where the payer must send the crypto of a sale.
+type Deposit struct {
+	Address string  `json:"address"`
+	Tag     *string `json:"tag"`
+	Amount  *string `json:"amount"`
+	Until   *string `json:"until"`
+}
+
+// Discrepancy is a member in which what was paid is not what was ordered.
+type Discrepancy struct {
+	Field   string `json:"field"`
+	Ordered string `json:"ordered"`
+	Paid    string `json:"paid"`
+}
+
+// Routing tells how an order that left the choice to the server found its gateway.
+type Routing struct {
+	Reason     string             `json:"reason"`
+	Rule       *string            `json:"rule"`
+	RankBy     string             `json:"rankBy"`
+	DecidedAt  string             `json:"decidedAt"`
+	Candidates []RoutingCandidate `json:"candidates"`
+}
+
+// RoutingCandidate is a gateway of the project when an order was routed.
+type RoutingCandidate struct {
+	Gateway string        `json:"gateway"`
+	Outcome string        `json:"outcome"`
+	Code    *string       `json:"code"`
+	Message *string       `json:"message"`
+	Offer   *RoutingOffer `json:"offer"`
+	TookMS  *int64        `json:"tookMs"`
+}
+
+// RoutingOffer is what an order would come to at a gateway, all its fees included.
+type RoutingOffer struct {
+	FiatAmount   string `json:"fiatAmount"`
+	CryptoAmount string `json:"cryptoAmount"`
+	Rate         string `json:"rate"`
+	Fees         string `json:"fees"`
 }
 
 // LatePayment is money that came for an order after its end.
@@ -138,6 +188,7 @@ type CreatedOrderAttributes struct {
 	CryptoAmount       *string  `json:"cryptoAmount"`
 	Network            string   `json:"network"`
 	WalletAddress      *string  `json:"walletAddress"`
+	WalletTag          *string  `json:"walletTag"`
 	Email              *string  `json:"email"`
 	CustomerID         string   `json:"customerId"`
 	ExternalCustomerID *string  `json:"externalCustomerId"`

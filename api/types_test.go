@@ -60,6 +60,7 @@ func bareOrder() api.OrderAttributes {
 		OrderID: orderID, SessionID: sessionID, ProjectID: projectID, Type: "sell", Status: "pending", Gateway: "sandbox",
 		FiatAmount: "100.00", FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum", CustomerID: customerID,
 		Metadata: api.OrderMetadata{PartnerMetadata: json.RawMessage(`{}`)}, CreatedAt: at, UpdatedAt: at,
+		Discrepancies: []api.Discrepancy{},
 	}
 }
 
@@ -68,6 +69,13 @@ func fullOrder() api.OrderAttributes {
 	o.ExternalOrderID, o.CryptoAmount, o.WalletAddress = ptr("x1"), ptr("0.0523"), ptr(wallet)
 	o.Email, o.ExternalCustomerID, o.TransactionHash = ptr("p@example.com"), ptr("user-1"), ptr("0xabc")
 	o.FailureReason, o.CompletedAt = ptr("declined"), ptr(at)
+	o.WalletTag, o.Deposit = ptr("7"), &api.Deposit{Address: wallet, Amount: ptr("0.05"), Until: ptr(at)}
+	o.Discrepancies = []api.Discrepancy{{Field: "fiatAmount", Ordered: "100", Paid: "10"}}
+	took := int64(120)
+	o.Routing = &api.Routing{Reason: "best_offer", RankBy: "price", DecidedAt: at, Candidates: []api.RoutingCandidate{
+		{Gateway: "a", Outcome: "chosen", Offer: &api.RoutingOffer{FiatAmount: "100", CryptoAmount: "0.05", Rate: "1900", Fees: "5"}, TookMS: &took},
+		{Gateway: "b", Outcome: "ineligible", Code: ptr("INVALID_AMOUNT"), Message: ptr("too little")},
+	}}
 	o.Checkout = &api.Checkout{Method: "redirect", URL: "https://pay.example/c/1", ExpiresAt: 1800}
 	return o
 }
@@ -189,16 +197,16 @@ func TestWireOrder(t *testing.T) {
 		want  string
 	}{
 		{"session", createdSession(), `sessionId projectId clientSecret type status customerId externalCustomerId
-			sourceAmount sourceCurrency destinationCurrency destinationAddress network redirectUrl country metadata
+			sourceAmount sourceCurrency destinationCurrency destinationAddress destinationTag network redirectUrl country metadata
 			fieldLocks expiresAt createdAt orderId warnings checkoutUrl`},
 		{"session for a public key", bareSession(), `sessionId projectId type status customerId externalCustomerId
-			sourceAmount sourceCurrency destinationCurrency destinationAddress network redirectUrl country
+			sourceAmount sourceCurrency destinationCurrency destinationAddress destinationTag network redirectUrl country
 			fieldLocks expiresAt createdAt orderId warnings`},
 		{"order", fullOrder(), `orderId sessionId projectId type status gateway externalOrderId fiatAmount fiatCurrency
-			cryptoCurrency cryptoAmount network walletAddress email customerId externalCustomerId transactionHash
-			failureReason checkout metadata createdAt updatedAt completedAt latePayment`},
+			cryptoCurrency cryptoAmount network walletAddress walletTag email customerId externalCustomerId transactionHash
+			failureReason checkout metadata createdAt updatedAt completedAt latePayment deposit discrepancies routing`},
 		{"created order", createdOrder(nil), `orderId status sessionId checkout projectId type gateway externalOrderId
-			fiatAmount fiatCurrency cryptoCurrency cryptoAmount network walletAddress email customerId externalCustomerId
+			fiatAmount fiatCurrency cryptoCurrency cryptoAmount network walletAddress walletTag email customerId externalCustomerId
 			transactionHash failureReason createdAt updatedAt completedAt`},
 	}
 	for _, c := range cases {

@@ -9,6 +9,7 @@
 select create_reference_table('projects');
 select create_reference_table('api_keys');
 select create_reference_table('brands');
+select create_reference_table('routing_rules');
 select create_reference_table('master_key_check');
 
 -- Everything that grows. What belongs to one project is on one node, so that a transaction is too.

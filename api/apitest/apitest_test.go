@@ -17,7 +17,7 @@ const (
 	session      = `{"type":"session","id":"sess_5f0kQ2v7cXr1yB8mZt3wLa","attributes":{"sessionId":"sess_5f0kQ2v7cXr1yB8mZt3wLa",` +
 		`"projectId":"7b0f6c1e-3d1c-4f0e-9f57-2f9a1a4f6f10","type":"onramp","status":"pending",` +
 		`"customerId":"2c1d7e54-8a44-4f43-8a0c-1f6a5b7d9e02","externalCustomerId":null,"sourceAmount":"100",` +
-		`"sourceCurrency":null,"destinationCurrency":null,"destinationAddress":null,"network":null,"redirectUrl":null,` +
+		`"sourceCurrency":null,"destinationCurrency":null,"destinationAddress":null,"destinationTag":null,"network":null,"redirectUrl":null,` +
 		`"country":null,"fieldLocks":{"sourceAmount":{"locked":true}},"expiresAt":"2026-03-01T12:30:00Z",` +
 		`"createdAt":"2026-03-01T12:00:00Z","orderId":null,"warnings":[]}}`
 )

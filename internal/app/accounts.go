@@ -196,7 +196,7 @@ func (a *App) settingsOf(row *store.GatewayAccount) (gateway.Settings, error) {
 
 // request is the order for its gateway, in a payer's call.
 func (a *App) request(call *checkout.Call, o *checkout.Order) gateway.Request {
-	return gateway.Request{Order: o, Address: call.Address, Language: call.Language, Now: call.Now}
+	return gateway.Request{Order: o.ForGateway(), Address: call.Address, Language: call.Language, Now: call.Now}
 }
 
 // broken is a gateway whose account can't be opened.

@@ -109,7 +109,7 @@ func serves(g gateway.Gateway, d gateway.Description, o *checkout.Order) error {
 	if o.Type == checkout.Sell && !d.Sell {
 		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "does not serve offramp sessions")
 	}
-	return g.Check(o)
+	return g.Check(o.ForGateway())
 }
 
 // placeOrder asks the gateway for the checkout and records the order, or gives the session back.

@@ -128,7 +128,7 @@ func (a *App) pollOrder(ctx context.Context, poller gateway.Poller, o *checkout.
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
 	now := a.now()
-	updates, err := poller.Poll(ask, gateway.Request{Order: o, Now: now})
+	updates, err := poller.Poll(ask, gateway.Request{Order: o.ForGateway(), Now: now})
 	if err != nil || len(updates) == 0 {
 		return err
 	}

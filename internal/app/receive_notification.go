@@ -37,7 +37,12 @@ func (a *App) applyUpdates(ctx context.Context, gatewayID string, n gateway.Noti
 	for _, u := range updates {
 		u.DedupKey, u.OrderID = checkout.Legible(u.DedupKey), checkout.OrderID(checkout.Legible(string(u.OrderID)))
 		u.ExternalOrderID, u.TransactionHash = checkout.Legible(u.ExternalOrderID), checkout.Legible(u.TransactionHash)
-		u.FailureReason = checkout.Legible(u.FailureReason)
+		u.FailureReason, u.Paid = checkout.Legible(u.FailureReason), u.Paid.Legible()
+		if u.Deposit != nil {
+			told := *u.Deposit
+			told.Address, told.Tag = checkout.Legible(told.Address), checkout.Legible(told.Tag)
+			u.Deposit = &told
+		}
 		sealed := a.Ring.Seal(n.Body, "notification/"+string(n.ProjectID)+"/"+gatewayID)
 		_, err := again(ctx, func() (bool, error) { return a.applyUpdate(ctx, gatewayID, n, u, sealed) })
 		if err != nil {
@@ -78,7 +83,7 @@ func (a *App) moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u 
 	was := o.Status
 	update := checkout.OrderUpdate{
 		Status: u.Status, ExternalOrderID: u.ExternalOrderID, CryptoAmount: u.CryptoAmount,
-		TransactionHash: u.TransactionHash, FailureReason: u.FailureReason,
+		TransactionHash: u.TransactionHash, FailureReason: u.FailureReason, Paid: u.Paid, Deposit: u.Deposit,
 	}
 	kind, changed := o.Apply(update, n.Now)
 	if !changed {

@@ -44,7 +44,7 @@ func (a *App) recoverOrder(ctx context.Context, o *checkout.Order) error {
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := g.FindCheckout(ask, gateway.Request{Order: o, Now: a.now()})
+	made, err := g.FindCheckout(ask, gateway.Request{Order: o.ForGateway(), Now: a.now()})
 	if err == nil {
 		err = checkMade(g, made)
 	}

@@ -7,6 +7,7 @@ type ConfirmSession struct {
 	Problems           Problems
 	ClientSecret       *string
 	DestinationAddress *string
+	DestinationTag     *string
 	Network            *string
 }
 
@@ -15,6 +16,9 @@ func (in *ConfirmSession) Check() error {
 	requireText(&in.Problems, "clientSecret", in.ClientSecret)
 	if in.DestinationAddress != nil {
 		checkText(&in.Problems, "destinationAddress", *in.DestinationAddress, MaxAddressChars)
+	}
+	if in.DestinationTag != nil {
+		checkText(&in.Problems, "destinationTag", *in.DestinationTag, MaxAddressChars)
 	}
 	network := checkForm(&in.Problems, "network", in.Network, foldNetwork)
 	if in.Network != nil {
@@ -35,14 +39,12 @@ func (in *ConfirmSession) Apply(s *Session, now time.Time, strict bool) error {
 	}
 	if in.DestinationAddress != nil {
 		field = "destinationAddress"
-		s.checkText(p, LockDestinationAddress, field, *in.DestinationAddress)
-		if !s.FieldLocks[LockDestinationAddress].Locked {
-			s.DestinationAddress = *in.DestinationAddress
-		}
 	}
+	s.DestinationAddress, s.DestinationTag = s.chooseWallet(p, "destinationAddress", in.DestinationAddress, "destinationTag", in.DestinationTag)
 	if in.Network != nil || in.DestinationAddress != nil {
 		s.checkAddress(p, field, strict)
 	}
+	checkTag(p, "destinationTag", s.Network, s.DestinationAddress, s.DestinationTag)
 	s.Status = SessionConfirmed
 	s.UpdatedAt = now
 	return p.Err()

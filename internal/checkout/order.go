@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -79,6 +80,14 @@ type Paid struct {
 	WalletTag      string
 }
 
+// Legible is Paid with texts that can be stored.
+func (p Paid) Legible() Paid {
+	for _, text := range []*string{&p.FiatCurrency, &p.CryptoCurrency, &p.Network, &p.WalletAddress, &p.WalletTag} {
+		*text = Legible(*text)
+	}
+	return p
+}
+
 // Deposit is where the payer must send the crypto of a sale.
 type Deposit struct {
 	Address string       `json:"address"`
@@ -111,6 +120,7 @@ type CreateOrder struct {
 	CryptoCurrency *string
 	Network        *string
 	WalletAddress  *string
+	WalletTag      *string
 	Gateway        *string
 	Email          *string
 	ReturnURL      string // where the gateway sends the payer back to; empty: the session's redirectUrl
@@ -131,6 +141,9 @@ func (in *CreateOrder) Check() error {
 	}
 	if in.WalletAddress != nil {
 		checkText(p, "walletAddress", *in.WalletAddress, MaxAddressChars)
+	}
+	if in.WalletTag != nil {
+		checkText(p, "walletTag", *in.WalletTag, MaxAddressChars)
 	}
 	if in.Gateway != nil {
 		checkText(p, "gateway", *in.Gateway, MaxExternalIDChars)
@@ -157,7 +170,7 @@ func (in *CreateOrder) Order(call *Call, s *Session) (*Order, error) {
 	o := &Order{
 		ID: call.Seed.OrderID(call.Began), ProjectID: s.ProjectID, SessionID: s.ID, Type: s.Type.OrderType(),
 		Status: OrderCreating, FiatAmount: in.FiatAmount, FiatCurrency: s.SourceCurrency,
-		CryptoCurrency: *in.CryptoCurrency, Network: *in.Network, WalletAddress: s.DestinationAddress,
+		CryptoCurrency: *in.CryptoCurrency, Network: *in.Network,
 		CustomerID: s.CustomerID, ExternalCustomerID: s.ExternalCustomerID, RedirectURL: cmp.Or(in.ReturnURL, s.RedirectURL),
 		Country: s.Country, Metadata: s.Metadata, CheckoutSeconds: CheckoutSeconds,
 		CreatedAt: call.Began, UpdatedAt: call.Now, PriorStatus: s.Status, Version: 1,
@@ -169,10 +182,7 @@ func (in *CreateOrder) Order(call *Call, s *Session) (*Order, error) {
 		o.FiatCurrency = *in.FiatCurrency
 		s.checkText(p, LockSourceCurrency, "fiatCurrency", o.FiatCurrency)
 	}
-	if in.WalletAddress != nil {
-		o.WalletAddress = *in.WalletAddress
-		s.checkText(p, LockDestinationAddress, "walletAddress", o.WalletAddress)
-	}
+	o.WalletAddress, o.WalletTag = s.chooseWallet(p, "walletAddress", in.WalletAddress, "walletTag", in.WalletTag)
 	if in.Email != nil {
 		o.Email = *in.Email
 	}
@@ -188,6 +198,7 @@ func (in *CreateOrder) Order(call *Call, s *Session) (*Order, error) {
 		_, err := checkWallet(o.Network, o.WalletAddress, call.Project.StrictAddress)
 		p.AddError("walletAddress", err)
 	}
+	checkTag(p, "walletTag", o.Network, o.WalletAddress, o.WalletTag)
 	return o, p.Err()
 }
 
@@ -209,6 +220,7 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	if u.Status == OrderCompleted && o.LatePaymentAt.IsZero() &&
 		(o.Status == OrderFailed || o.Status == OrderCancelled || o.Status == OrderExpired) {
 		o.LatePaymentAt, o.LateCryptoAmount, o.LateTransactionHash = now, u.CryptoAmount, u.TransactionHash
+		o.Discrepancies = o.compare(&u.Paid)
 		return EventLatePayment, true
 	}
 	// A payer may try at the gateway more than once, and the end of an earlier try is not the order's.
@@ -219,7 +231,7 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	// Money that came late may be given back.
 	lateRefund := u.Status == OrderRefunded && !o.LatePaymentAt.IsZero() && o.Status != OrderRefunded
 	if !lateRefund && !o.Status.CanBecome(u.Status) {
-		return "", false
+		return "", !earlier && o.takeDeposit(u.Deposit, now)
 	}
 	info, _ := u.Status.Info()
 	o.Status, o.UpdatedAt = u.Status, now
@@ -229,8 +241,44 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	}
 	if u.Status == OrderCompleted {
 		o.CompletedAt = now
+		o.Discrepancies = o.compare(&u.Paid)
 	}
+	o.takeDeposit(u.Deposit, now)
 	return info.Event, true
+}
+
+// takeDeposit takes up where the payer must send the crypto, as long as that is to be done, and tells whether that is news.
+func (o *Order) takeDeposit(d *Deposit, now time.Time) bool {
+	waits := o.Status == OrderCreated || o.Status == OrderPending
+	if d == nil || !waits || o.Deposit != nil && o.Deposit.same(d) {
+		return false
+	}
+	o.Deposit, o.UpdatedAt = d, now
+	return true
+}
+
+func (d *Deposit) same(other *Deposit) bool {
+	return d.Address == other.Address && d.Tag == other.Tag && d.Amount.Equal(other.Amount) && d.Until.Equal(other.Until)
+}
+
+// compare lists where what was paid is not what was ordered. A seller may send from any wallet.
+func (o *Order) compare(paid *Paid) []Discrepancy {
+	var list []Discrepancy
+	add := func(field, ordered, told string, same bool) {
+		if told != "" && !same {
+			list = append(list, Discrepancy{field, ordered, told})
+		}
+	}
+	told := o.ForGateway()
+	add("fiatAmount", o.FiatAmount.String(), paid.FiatAmount.String(), o.FiatAmount.Equal(paid.FiatAmount))
+	add("fiatCurrency", o.FiatCurrency, paid.FiatCurrency, o.FiatCurrency == paid.FiatCurrency)
+	add("cryptoCurrency", o.CryptoCurrency, paid.CryptoCurrency, o.CryptoCurrency == paid.CryptoCurrency)
+	add("network", o.Network, paid.Network, o.Network == paid.Network)
+	if o.Type == Buy {
+		add("walletAddress", told.WalletAddress, paid.WalletAddress, asset.SameAddress(told.WalletAddress, paid.WalletAddress))
+		add("walletTag", told.WalletTag, paid.WalletTag, told.WalletTag == paid.WalletTag)
+	}
+	return list
 }
 
 // Take takes up what the update tells besides the status.

@@ -54,6 +54,7 @@ type Session struct {
 	DestinationCurrency string
 	Network             string
 	DestinationAddress  string
+	DestinationTag      string // the memo or destination tag that belongs to DestinationAddress, locked with it; empty: none
 	RedirectURL         string
 	Country             string // empty: unknown
 	CountrySource       CountrySource
@@ -103,6 +104,7 @@ type CreateSession struct {
 	DestinationCurrency *string
 	Network             *string
 	DestinationAddress  *string
+	DestinationTag      *string
 	RedirectURL         *string
 	Country             *string
 	ExpiresInSeconds    *int64
@@ -150,6 +152,7 @@ func (in *CreateSession) Session(call *Call) (*Session, error) {
 	}
 	s.ExpiresAt = call.Began.Add(time.Duration(ttlSeconds) * time.Second)
 	s.checkAddress(p, "destinationAddress", call.Project.StrictAddress)
+	checkTag(p, "destinationTag", s.Network, s.DestinationAddress, s.DestinationTag)
 	s.FieldLocks = effectiveLocks(p, given{
 		text: [lockables]string{
 			LockDestinationAddress: s.DestinationAddress, LockNetwork: s.Network,
@@ -196,6 +199,13 @@ func (in *CreateSession) checkAsset(p *Problems, s *Session) {
 	if in.DestinationAddress != nil {
 		s.DestinationAddress = *in.DestinationAddress
 		checkText(p, "destinationAddress", s.DestinationAddress, MaxAddressChars)
+	}
+	if in.DestinationTag != nil {
+		s.DestinationTag = *in.DestinationTag
+		checkText(p, "destinationTag", s.DestinationTag, MaxAddressChars)
+		if in.DestinationAddress == nil {
+			p.Add("destinationTag", "belongs to destinationAddress, which is not given")
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // grown are the tables that every kind of later migration is tried on.
 var grown = []string{
 	"projects", "api_keys", "customers", "sessions", "orders", "events", "idempotency", "notifications", "webhooks", "deliveries",
-	"attempts", "counts", "writers", "brands", "gateway_accounts", "gateway_tokens", "gateway_catalogues",
+	"attempts", "counts", "writers", "brands", "gateway_accounts", "gateway_tokens", "gateway_catalogues", "routing_rules",
 }
 
 // nextSchema is what a later version's migrations may do: each statement adds, and stands for itself.

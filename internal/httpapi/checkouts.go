@@ -65,7 +65,8 @@ func orderCheckout(s *Server, x *exchange) (int, any, error) {
 func readOrder(b object, in *checkout.CreateOrder) {
 	p := &in.Problems
 	in.FiatAmount, in.FiatCurrency = b.amount(p, "fiatAmount"), b.text(p, "fiatCurrency")
-	in.CryptoCurrency, in.Network, in.WalletAddress = b.text(p, "cryptoCurrency"), b.text(p, "network"), b.text(p, "walletAddress")
+	in.CryptoCurrency, in.Network = b.text(p, "cryptoCurrency"), b.text(p, "network")
+	in.WalletAddress, in.WalletTag = b.text(p, "walletAddress"), b.text(p, "walletTag")
 	in.Gateway, in.Email = b.text(p, "gateway"), b.text(p, "email")
 }
 
@@ -86,7 +87,8 @@ func presentCheckout(c *app.Checkout, call *checkout.Call) api.HostedCheckout {
 	}
 	out.NetworkName = networkName(c.Session.Network)
 	if c.Full {
-		out.Access, out.SourceAmount, out.DestinationAddress, out.Country = "full", whole.SourceAmount, whole.DestinationAddress, whole.Country
+		out.Access, out.SourceAmount, out.Country = "full", whole.SourceAmount, whole.Country
+		out.DestinationAddress, out.DestinationTag = whole.DestinationAddress, whole.DestinationTag
 		out.FieldLocks, out.Warnings = whole.FieldLocks, whole.Warnings
 	}
 	return out
@@ -107,10 +109,10 @@ func presentCheckoutOrder(c *app.Checkout) *api.HostedOrder {
 		OrderID: string(o.ID), Status: string(o.Status), Gateway: o.Gateway, GatewayName: c.GatewayName,
 		FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
 		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, NetworkName: networkName(o.Network), TransactionHash: optional(o.TransactionHash),
-		CreatedAt: timeText(o.CreatedAt), CheckoutExpiresAt: timeText(o.CheckoutExpiresAt()),
+		CreatedAt: timeText(o.CreatedAt), CheckoutExpiresAt: timeText(o.CheckoutExpiresAt()), Deposit: deposit(o),
 	}
 	if c.Full {
-		out.WalletAddress, out.CheckoutURL = optional(o.WalletAddress), optional(c.CheckoutURL)
+		out.WalletAddress, out.WalletTag, out.CheckoutURL = optional(o.WalletAddress), optional(o.WalletTag), optional(c.CheckoutURL)
 	}
 	return out
 }

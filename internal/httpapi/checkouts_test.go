@@ -192,7 +192,7 @@ func TestCheckoutWhole(t *testing.T) {
 	want := map[string]any{
 		"sessionId": h.id, "projectId": string(w.project), "mode": "test", "type": "onramp", "status": "pending", "access": "full",
 		"sourceAmount": "100.00", "sourceCurrency": "EUR", "minorUnits": json.Number("2"), "destinationCurrency": "USDC", "cryptoName": "USD Coin", "network": "base", "networkName": "Base",
-		"destinationAddress": doubtful, "country": "DE", "redirectUrl": "https://shop.example/done?x=1", "partnerOrigins": []any{},
+		"destinationAddress": doubtful, "destinationTag": nil, "country": "DE", "redirectUrl": "https://shop.example/done?x=1", "partnerOrigins": []any{},
 		"createdAt": created, "now": created, "expiresAt": "2026-03-01T12:30:00Z", "order": nil,
 		"fieldLocks": map[string]any{
 			"destinationAddress": locked, "network": locked, "destinationCurrency": locked, "sourceCurrency": locked,
@@ -213,7 +213,7 @@ func TestCheckoutWhole(t *testing.T) {
 	returned := h.read(t, token).want(t, 200)
 	ordered := map[string]any{
 		"orderId": id, "status": "created", "gateway": "sandbox", "gatewayName": "Sandbox", "fiatAmount": "100", "fiatCurrency": "EUR",
-		"cryptoCurrency": "USDC", "cryptoAmount": nil, "network": "base", "networkName": "Base", "walletAddress": doubtful, "transactionHash": nil,
+		"cryptoCurrency": "USDC", "cryptoAmount": nil, "network": "base", "networkName": "Base", "walletAddress": doubtful, "walletTag": nil, "deposit": nil, "transactionHash": nil,
 		"checkoutUrl": made.data("checkoutUrl"), "createdAt": "2026-03-01T12:01:00Z", "checkoutExpiresAt": "2026-03-01T12:31:00Z",
 	}
 	if diff := cmp.Diff(ordered, made.body["data"]); diff != "" || made.data("checkoutUrl") == nil {

@@ -90,7 +90,8 @@ func createSession(s *Server, x *exchange) (int, any, error) {
 	in.ExternalCustomerID, in.CustomerID, in.Type = b.text(p, "externalCustomerId"), b.text(p, "customerId"), b.text(p, "type")
 	in.SourceAmount, in.SourceCurrency = b.amount(p, "sourceAmount"), b.text(p, "sourceCurrency")
 	in.DestinationCurrency, in.Network = b.text(p, "destinationCurrency"), b.text(p, "network")
-	in.DestinationAddress, in.RedirectURL = b.text(p, "destinationAddress"), b.text(p, "redirectUrl")
+	in.DestinationTag = b.text(p, "destinationTag")
+	in.DestinationAddress, in.DestinationTag, in.RedirectURL = b.text(p, "destinationAddress"), b.text(p, "destinationTag"), b.text(p, "redirectUrl")
 	in.Country, in.ExpiresInSeconds = b.text(p, "country"), b.integer(p, "expiresInSeconds")
 	in.Metadata, in.FieldLocks = b.metadata(p), b.fieldLocks(p)
 	made, err := s.App.CreateSession(x.r.Context(), x.call, in)
@@ -127,6 +128,7 @@ func confirmSession(s *Server, x *exchange) (int, any, error) {
 	in := &checkout.ConfirmSession{}
 	b, p := x.body, &in.Problems
 	in.ClientSecret, in.DestinationAddress, in.Network = b.text(p, "clientSecret"), b.text(p, "destinationAddress"), b.text(p, "network")
+	in.DestinationTag = b.text(p, "destinationTag")
 	row, err := s.App.ConfirmSession(x.r.Context(), x.call, x.sessionID(), in)
 	return sessionAnswer(row, x, err)
 }

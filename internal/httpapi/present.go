@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -32,7 +33,7 @@ func session(s *checkout.Session, call *checkout.Call) api.Session {
 		SessionID: string(s.ID), ProjectID: string(s.ProjectID), Type: string(s.Type), Status: string(s.StatusAt(call.Now)),
 		CustomerID: string(s.CustomerID), ExternalCustomerID: optional(s.ExternalCustomerID),
 		SourceAmount: optional(s.SourceAmount.String()), SourceCurrency: optional(s.SourceCurrency),
-		DestinationCurrency: optional(s.DestinationCurrency), DestinationAddress: optional(s.DestinationAddress),
+		DestinationCurrency: optional(s.DestinationCurrency), DestinationAddress: optional(s.DestinationAddress), DestinationTag: optional(s.DestinationTag),
 		Network: optional(s.Network), RedirectURL: optional(s.RedirectURL), Country: optional(s.Country),
 		FieldLocks: map[string]api.FieldLock{}, ExpiresAt: timeText(s.ExpiresAt), CreatedAt: timeText(s.CreatedAt),
 		OrderID: optional(string(s.OrderID)), Warnings: []api.Warning{},
@@ -82,17 +83,54 @@ func latePayment(o *checkout.Order) *api.LatePayment {
 	}
 }
 
+func deposit(o *checkout.Order) *api.Deposit {
+	d := o.Deposit
+	if d == nil {
+		return nil
+	}
+	return &api.Deposit{Address: d.Address, Tag: optional(d.Tag), Amount: optional(d.Amount.String()), Until: optionalTime(d.Until)}
+}
+
+func discrepancies(o *checkout.Order) []api.Discrepancy {
+	list := make([]api.Discrepancy, len(o.Discrepancies))
+	for i, d := range o.Discrepancies {
+		list[i] = api.Discrepancy(d)
+	}
+	return list
+}
+
+func routing(r *checkout.Routing) *api.Routing {
+	if r == nil {
+		return nil
+	}
+	out := &api.Routing{Reason: string(r.Reason), Rule: optional(r.Rule), RankBy: string(r.RankBy), DecidedAt: timeText(r.DecidedAt)}
+	for _, c := range r.Candidates {
+		one := api.RoutingCandidate{Gateway: c.Gateway, Outcome: string(c.Outcome), Code: optional(string(c.Code)), Message: optional(c.Message)}
+		if c.Offer != nil {
+			one.Offer = &api.RoutingOffer{
+				FiatAmount: c.Offer.FiatAmount.String(), CryptoAmount: c.Offer.CryptoAmount.String(), Rate: c.Offer.Rate.String(), Fees: cmp.Or(c.Offer.Fees.String(), "0"),
+			}
+		}
+		if c.TookMS > 0 {
+			one.TookMS = &c.TookMS
+		}
+		out.Candidates = append(out.Candidates, one)
+	}
+	return out
+}
+
 func order(o *checkout.Order) api.Order {
 	hop := checkoutOf(o)
 	return api.Order{Type: api.KindOrder, ID: string(o.ID), Attributes: api.OrderAttributes{
 		OrderID: string(o.ID), SessionID: string(o.SessionID), ProjectID: string(o.ProjectID), Type: string(o.Type),
 		Status: string(o.Status), Gateway: o.Gateway, ExternalOrderID: optional(o.ExternalOrderID),
 		FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
-		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, WalletAddress: optional(o.WalletAddress),
+		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, WalletAddress: optional(o.WalletAddress), WalletTag: optional(o.WalletTag),
 		Email: optional(o.Email), CustomerID: string(o.CustomerID), ExternalCustomerID: optional(o.ExternalCustomerID),
 		TransactionHash: optional(o.TransactionHash), FailureReason: optional(o.FailureReason), Checkout: &hop,
 		Metadata: partnerMetadata(o), CreatedAt: timeText(o.CreatedAt), UpdatedAt: timeText(o.UpdatedAt),
 		CompletedAt: optionalTime(o.CompletedAt), LatePayment: latePayment(o),
+		Deposit: deposit(o), Discrepancies: discrepancies(o), Routing: routing(o.Routing),
 	}}
 }
 
@@ -102,7 +140,7 @@ func createdOrder(o *checkout.Order, call *checkout.Call) api.CreatedOrder {
 		OrderID: string(o.ID), Status: string(o.Status), SessionID: string(o.SessionID), Checkout: checkoutOf(o),
 		ProjectID: string(o.ProjectID), Type: string(o.Type), Gateway: o.Gateway, ExternalOrderID: optional(o.ExternalOrderID),
 		FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
-		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, WalletAddress: optional(o.WalletAddress),
+		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, WalletAddress: optional(o.WalletAddress), WalletTag: optional(o.WalletTag),
 		Email: optional(o.Email), CustomerID: string(o.CustomerID), ExternalCustomerID: optional(o.ExternalCustomerID),
 		TransactionHash: optional(o.TransactionHash), FailureReason: optional(o.FailureReason),
 		CreatedAt: timeText(o.CreatedAt), UpdatedAt: timeText(o.UpdatedAt), CompletedAt: optionalTime(o.CompletedAt),

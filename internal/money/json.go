@@ -97,3 +97,12 @@ func (a Amount) MarshalJSON() ([]byte, error) {
 	out = append(out, a.text...)
 	return append(out, '"'), nil
 }
+
+// UnmarshalJSON reads what MarshalJSON wrote, and whatever else ParseJSON takes; null is not set.
+func (a *Amount) UnmarshalJSON(raw []byte) (err error) {
+	*a = Amount{}
+	if string(raw) != "null" {
+		*a, err = ParseJSON(raw)
+	}
+	return err
+}

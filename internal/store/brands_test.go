@@ -59,7 +59,7 @@ func TestBrandsUpgrade(t *testing.T) {
 	db := openURL(t, url, store.Options{})
 	s := fullSession(newProject())
 	must(t, db, insert(s))
-	exec(t, url, `drop table brands`, `delete from goose_db_version where version_id > 4`)
+	back(t, url, `drop table brands`, `delete from goose_db_version where version_id > 4`)
 	if err := db.CheckSchema(t.Context()); err == nil || !strings.Contains(err.Error(), "sliproad migrate up") {
 		t.Errorf("before: %v", err)
 	}

@@ -377,7 +377,7 @@ func TestTransferIntoAnOlderSchema(t *testing.T) {
 	fromURL, toURL := fresh(t, "sqlite"), fresh(t, here())
 	fill(t, fromURL)
 	openURL(t, toURL, store.Options{})
-	exec(t, toURL, `drop table writers`, `delete from goose_db_version where version_id > 2`)
+	back(t, toURL, `drop table writers`, `delete from goose_db_version where version_id > 2`)
 	sums, err := store.Transfer(t.Context(), bare(t, fromURL), bare(t, toURL), quiet)
 	wantSame(t, sums, err)
 }

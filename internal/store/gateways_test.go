@@ -244,8 +244,7 @@ func TestGatewaysUpgrade(t *testing.T) {
 	db := openURL(t, url, store.Options{})
 	s := fullSession(newProject())
 	must(t, db, insert(s))
-	exec(t, url, `drop index orders_asked`, `drop table gateway_accounts`, `drop table gateway_tokens`, `drop table gateway_catalogues`,
-		`delete from goose_db_version where version_id > 5`)
+	back(t, url, `drop index orders_asked`, `drop table gateway_accounts`, `drop table gateway_tokens`, `drop table gateway_catalogues`, `delete from goose_db_version where version_id > 5`)
 	if err := db.CheckSchema(t.Context()); err == nil || !strings.Contains(err.Error(), "sliproad migrate up") {
 		t.Errorf("before: %v", err)
 	}

@@ -11,6 +11,16 @@ import (
 )
 
 // TestMigrate: up is complete, and nothing when repeated; status tells which steps were taken.
+// back takes the database back to an earlier version: what the newest migration has added to tables is gone, and so is what the
+// statements say.
+func back(t *testing.T, url string, statements ...string) {
+	t.Helper()
+	exec(t, url, append([]string{
+		`drop table routing_rules`, `alter table sessions drop column destination_tag`, `alter table orders drop column wallet_tag`,
+		`alter table orders drop column details`,
+	}, statements...)...)
+}
+
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deep", "er", "new ?#%.db")

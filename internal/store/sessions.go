@@ -10,7 +10,7 @@ import (
 
 const sessionColumns = `project_id, id, customer_id, external_customer_id, type, status, source_amount, source_currency,
 	destination_currency, network, destination_address, redirect_url, country, country_source, metadata, field_locks,
-	warnings, expires_at, created_at, updated_at, order_id, secret_key_id, version`
+	warnings, expires_at, created_at, updated_at, order_id, secret_key_id, version, destination_tag`
 
 // InsertSession adds the session. False: it is there already, written by an earlier run of the same call.
 func (tx *Tx) InsertSession(s *checkout.Session) (bool, error) {
@@ -19,11 +19,11 @@ func (tx *Tx) InsertSession(s *checkout.Session) (bool, error) {
 		return false, err
 	}
 	n, err := tx.insert(`insert into sessions (`+sessionColumns+`, bucket)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`, ` on conflict (project_id, id) do nothing`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`, ` on conflict (project_id, id) do nothing`,
 		string(s.ProjectID), string(s.ID), string(s.CustomerID), s.ExternalCustomerID, string(s.Type), string(s.Status),
 		s.SourceAmount.String(), s.SourceCurrency, s.DestinationCurrency, s.Network, s.DestinationAddress, s.RedirectURL,
 		s.Country, string(s.CountrySource), string(s.Metadata), locks, warnings, micros(s.ExpiresAt), micros(s.CreatedAt),
-		micros(s.UpdatedAt), string(s.OrderID), s.SecretKeyID, s.Version, checkout.Bucket(string(s.ID)))
+		micros(s.UpdatedAt), string(s.OrderID), s.SecretKeyID, s.Version, s.DestinationTag, checkout.Bucket(string(s.ID)))
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -39,10 +39,10 @@ func (tx *Tx) UpdateSession(s *checkout.Session, was checkout.SessionStatus) err
 		return err
 	}
 	err = tx.swap(`update sessions set status = $1, network = $2, destination_address = $3, warnings = $4, country = $5,
-		country_source = $6, updated_at = $7, order_id = $8, version = $12
+		country_source = $6, updated_at = $7, order_id = $8, version = $12, destination_tag = $13
 		where project_id = $9 and id = $10 and version = $11`,
 		string(s.Status), s.Network, s.DestinationAddress, warnings, s.Country, string(s.CountrySource),
-		micros(s.UpdatedAt), string(s.OrderID), string(s.ProjectID), string(s.ID), s.Version, newVersion())
+		micros(s.UpdatedAt), string(s.OrderID), string(s.ProjectID), string(s.ID), s.Version, newVersion(), s.DestinationTag)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func scanSession(row scanner) (*checkout.Session, error) {
 	var expires, created, updated int64
 	err := row.Scan(&s.ProjectID, &s.ID, &s.CustomerID, &s.ExternalCustomerID, &s.Type, &s.Status, &amount, &s.SourceCurrency,
 		&s.DestinationCurrency, &s.Network, &s.DestinationAddress, &s.RedirectURL, &s.Country, &s.CountrySource, &metadata, &locks,
-		&warnings, &expires, &created, &updated, &s.OrderID, &s.SecretKeyID, &s.Version)
+		&warnings, &expires, &created, &updated, &s.OrderID, &s.SecretKeyID, &s.Version, &s.DestinationTag)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -56,6 +56,8 @@ type metadataPayload struct {
 	ProviderOrderID *string         `json:"providerOrderId"`
 	Email           *string         `json:"email"`
 	PartnerMetadata json.RawMessage `json:"partnerMetadata"`
+	// Discrepancies are there only where what was paid is not what was ordered.
+	Discrepancies []checkout.Discrepancy `json:"discrepancies,omitempty"`
 }
 
 type sessionData struct {
@@ -82,7 +84,7 @@ func OrderEvent(id checkout.EventID, kind checkout.EventType, o *checkout.Order,
 		ExternalCustomerID: optional(o.ExternalCustomerID),
 		Metadata: metadataPayload{
 			Provider: o.Gateway, ProviderOrderID: optional(o.ExternalOrderID), Email: optional(o.Email),
-			PartnerMetadata: json.RawMessage("{}"),
+			PartnerMetadata: json.RawMessage("{}"), Discrepancies: o.Discrepancies,
 		},
 		CreatedAt: o.CreatedAt.UTC().Format(TimeForm),
 	}
