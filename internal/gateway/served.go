@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -134,6 +135,18 @@ func (s *Served) tidy() {
 func (s *Served) Asset(code, network string) (ServedAsset, bool) {
 	i := slices.IndexFunc(s.Assets, func(a ServedAsset) bool { return a.Code == code && a.Network == network })
 	if i < 0 {
+		return ServedAsset{}, false
+	}
+	return s.Assets[i], true
+}
+
+// Named finds the asset by the gateway's names, whatever their letter case. A gateway that has one name for both gives it as
+// the code, and no network.
+func (s *Served) Named(theirCode, theirNetwork string) (ServedAsset, bool) {
+	i := slices.IndexFunc(s.Assets, func(a ServedAsset) bool {
+		return strings.EqualFold(a.TheirCode, theirCode) && strings.EqualFold(a.TheirNetwork, theirNetwork)
+	})
+	if i < 0 || theirCode == "" {
 		return ServedAsset{}, false
 	}
 	return s.Assets[i], true

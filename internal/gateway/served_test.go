@@ -103,6 +103,30 @@ func TestServing(t *testing.T) {
 	}
 }
 
+func TestServedNamed(t *testing.T) {
+	t.Parallel()
+	s := gateway.Served{Assets: []gateway.ServedAsset{
+		{Code: "ETH", Network: "ethereum", TheirCode: "eth"},
+		{Code: "USDC", Network: "base", TheirCode: "USDC", TheirNetwork: "base"},
+		{Code: "USDC", Network: "polygon", TheirCode: "USDC", TheirNetwork: "matic"},
+		{Code: "BTC", Network: "bitcoin"},
+	}}
+	for _, tt := range []struct{ code, network, want string }{
+		{"eth", "", "ETH/ethereum"},
+		{"ETH", "", "ETH/ethereum"},
+		{"usdc", "MATIC", "USDC/polygon"},
+		{"USDC", "base", "USDC/base"},
+		{"USDC", "", ""},
+		{"eth", "ethereum", ""},
+		{"", "", ""},
+	} {
+		got, ok := s.Named(tt.code, tt.network)
+		if ok != (tt.want != "") || ok && got.Code+"/"+got.Network != tt.want {
+			t.Errorf("Named(%q, %q) = %+v, %v; want %s", tt.code, tt.network, got, ok, tt.want)
+		}
+	}
+}
+
 func TestServingLists(t *testing.T) {
 	t.Parallel()
 	s := serving().Tidy()

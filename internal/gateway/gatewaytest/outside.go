@@ -313,6 +313,9 @@ type sale struct {
 	order   *checkout.Order // as the case has it, with what the server made; nil: none yet
 	link    string          // to the checkout
 	told    int             // how many notifications have told of it
+	differs []api.Discrepancy
+
+	language string // the payer's; empty: untold
 }
 
 // begin makes a session for an order of the kind.
@@ -335,7 +338,7 @@ func (a *sale) ask(t *testing.T) answer {
 	o := a.shop.Case.order(a.kind == "sell")
 	return a.shop.call(t, a.shop.PublicKey, http.MethodPost, "/v1/sessions/"+a.session+"/order", api.CreateOrderRequest{
 		ClientSecret: a.secret, FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
-		Network: o.Network, WalletAddress: o.WalletAddress, Email: o.Email, Gateway: a.shop.id,
+		Network: o.Network, WalletAddress: o.WalletAddress, WalletTag: o.WalletTag, Email: o.Email, Gateway: a.shop.id,
 	})
 }
 
@@ -371,6 +374,7 @@ func (a *sale) refresh(t *testing.T) *api.OrderAttributes {
 	if got.ExternalCustomerID != nil {
 		a.order.ExternalCustomerID = *got.ExternalCustomerID
 	}
+	a.differs = got.Discrepancies
 	a.order.ExternalOrderID, a.order.FailureReason = "", ""
 	if got.ExternalOrderID != nil {
 		a.order.ExternalOrderID = *got.ExternalOrderID
@@ -393,13 +397,23 @@ func (a *sale) click(t *testing.T) answer {
 	if !ours {
 		return answer{status: http.StatusSeeOther, header: http.Header{"Location": {a.link}}}
 	}
-	return a.shop.send(t, http.MethodGet, a.link, nil, nil)
+	header := map[string][]string{}
+	if a.language != "" {
+		header["Accept-Language"] = []string{a.language}
+	}
+	return a.shop.send(t, http.MethodGet, a.link, header, nil)
 }
 
 // pay makes an order and leads the payer to the gateway.
 func (s *shop) pay(t *testing.T, kind string) *sale {
 	t.Helper()
+	return s.payIn(t, kind, "")
+}
+
+func (s *shop) payIn(t *testing.T, kind, language string) *sale {
+	t.Helper()
 	a := s.begin(t, kind)
+	a.language = language
 	a.made(t, a.ask(t))
 	a.led(t, a.click(t))
 	return a

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -58,19 +59,16 @@ func (x *outside) tryAccount(t *testing.T) {
 
 // tryCheckout holds the URL to which the payer is led, and the requests that were made for it, to those of the case.
 func (k trade) tryCheckout(t *testing.T) {
-	a := k.pay(t, k.kind)
+	want, language := k.plain(t)
+	a := k.payIn(t, k.kind, language)
 	u, err := url.Parse(a.order.CheckoutURL)
 	if err != nil || u.Host == "" {
 		t.Fatalf("the payer is led to %s, %v", a.order.CheckoutURL, err)
 	}
 	if k.VerifyURL != nil {
-		k.VerifyURL(t, gateway.Request{Order: a.order, Address: Payer, Now: time.Now()}, u)
+		k.VerifyURL(t, gateway.Request{Order: a.order, Address: Payer, Language: language, Now: time.Now()}, u)
 	}
-	i := slices.IndexFunc(k.Checkouts, func(c Checkout) bool { return c.Change == nil && c.Refused == "" && c.Sell == (k.kind == "sell") })
-	if i < 0 {
-		t.Fatalf("Checkouts have no plain order to %s", k.kind)
-	}
-	want, was := k.Checkouts[i], k.Case.order(k.kind == "sell")
+	was := k.Case.order(k.kind == "sell")
 	pairs := []string{string(was.ID), string(a.order.ID)}
 	for from, to := range map[string]string{string(was.CustomerID): string(a.order.CustomerID), was.RedirectURL: a.order.RedirectURL} {
 		if from != "" {
@@ -94,6 +92,28 @@ func (k trade) tryCheckout(t *testing.T) {
 			t.Errorf("this request was not made, but with other ids: %+v\namong these: %+v", call, k.fake.asked())
 		}
 	}
+}
+
+// plain is the checkout of the case's own order, for a payer of some language if there is one, for that is always told.
+func (k trade) plain(t *testing.T) (want Checkout, language string) {
+	t.Helper()
+	found := false
+	for _, c := range k.Checkouts {
+		request, own := k.request(k.Case.order(c.Sell)), k.request(k.Case.order(c.Sell))
+		if c.Change != nil {
+			c.Change(&request)
+		}
+		own.Language = request.Language
+		same := reflect.DeepEqual(request.Order, own.Order)
+		own.Order = request.Order
+		if c.Sell == (k.kind == "sell") && c.Refused == "" && same && request == own && (!found || language == "") {
+			found, want, language = true, c, request.Language
+		}
+	}
+	if !found {
+		t.Fatalf("Checkouts have no plain order to %s", k.kind)
+	}
+	return want, language
 }
 
 // matches tells whether a request that reached the fake is the wanted one, but for its host, and with our ids.
@@ -175,6 +195,9 @@ func (a *sale) is(t *testing.T, status Status) {
 	t.Helper()
 	if a.order.Status != status.Ours {
 		t.Errorf("to %s, %s becomes %s, want %s: %s", a.order.Type, status.Theirs, a.order.Status, status.Ours, a.order.FailureReason)
+	}
+	if len(a.differs) > 0 {
+		t.Errorf("to %s, %s: what was paid is told to differ from what was ordered: %+v", a.order.Type, status.Theirs, a.differs)
 	}
 	want := checkout.SessionProcessing
 	if info, _ := status.Ours.Info(); info.Session != "" {
