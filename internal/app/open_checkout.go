@@ -142,6 +142,8 @@ func payable(o *checkout.Order, now time.Time) error {
 	switch {
 	case o.Status != checkout.OrderCreated && o.Status != checkout.OrderPending:
 		return checkout.Fail(checkout.CodeSessionAlreadyUsed, "There is nothing left to pay: the order is "+string(o.Status)+".")
+	case o.AwaitsDeposit(now):
+		return checkout.Fail(checkout.CodeSessionAlreadyUsed, "The gateway waits for the crypto; another sale would be one too many.")
 	case !now.Before(o.CheckoutExpiresAt()):
 		return checkout.Fail(checkout.CodeSessionExpired, "The link to the payment no longer serves.")
 	}

@@ -52,6 +52,7 @@ type ServedAsset struct {
 	TheirNetwork string   `json:"theirNetwork"`
 	Min          Limit    `json:"min"`
 	Max          Limit    `json:"max"`
+	Tag          bool     `json:"tag,omitempty"`     // the gateway hands on the memo or destination tag of a wallet
 	Without      []string `json:"without,omitempty"` // the countries whose payers don't get it
 }
 
@@ -174,6 +175,17 @@ func (f ServedFiat) Method(id string) (ServedMethod, bool) {
 func (s *Serving) Check(name string, o *checkout.Order, l Limits) error {
 	c := s.List(o.Type, o.Country, Limits{Countries: l.Countries})
 	return c.Check(o, name, l)
+}
+
+// CheckTag refuses an order of which the gateway of the name would not hand on the wallet's tag, where its assets tell.
+func (s *Serving) CheckTag(name string, o *checkout.Order) error {
+	if o.WalletTag == "" {
+		return nil
+	}
+	if on, ok := s.Of(o.Type).Asset(o.CryptoCurrency, o.Network); ok && on.Tag {
+		return nil
+	}
+	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "is not handed on by "+name+" for "+o.CryptoCurrency+" on "+o.Network+", and without it the crypto would be lost")
 }
 
 func allows(countries []string, country string) bool {

@@ -174,3 +174,26 @@ func TestDecodeServing(t *testing.T) {
 		t.Error("what serves no buyer is encoded")
 	}
 }
+
+func TestServingTags(t *testing.T) {
+	t.Parallel()
+	s := gateway.Serving{Buy: gateway.Served{Assets: []gateway.ServedAsset{
+		{Code: "BTC", Network: "bitcoin"},
+		{Code: "XRP", Network: "xrp", Tag: true},
+	}}}
+	for name, tt := range map[string]struct {
+		o    checkout.Order
+		pass bool
+	}{
+		"handed on":       {checkout.Order{Type: checkout.Buy, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, true},
+		"none":            {checkout.Order{Type: checkout.Buy, CryptoCurrency: "BTC", Network: "bitcoin"}, true},
+		"not handed on":   {checkout.Order{Type: checkout.Buy, CryptoCurrency: "BTC", Network: "bitcoin", WalletTag: "1"}, false},
+		"not served":      {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, false},
+		"none, no served": {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp"}, true},
+	} {
+		err := s.CheckTag("Ramp", &tt.o)
+		if (err == nil) != tt.pass || err != nil && (checkout.CodeOf(err) != checkout.CodeInvalidGateway || !strings.Contains(err.Error(), "walletTag")) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
