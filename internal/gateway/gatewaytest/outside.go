@@ -55,15 +55,18 @@ func (c Case) testOutside(t *testing.T) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(x.web.CloseIdleConnections)
+	var trades []trade
+	for kind := range c.orders() {
+		trades = append(trades, trade{x.newShop(t, kind, c.Remote.Server, nil), kind})
+	}
 	var parts sync.WaitGroup
 	parts.Go(func() { t.Run("account", x.tryAccount) })
 	parts.Go(func() { t.Run("down", x.tryDown) })
-	for kind := range c.orders() {
-		k := trade{x.newShop(t, kind, c.Remote.Server, nil), kind}
-		parts.Go(func() { t.Run("checkout "+kind, k.tryCheckout) })
-		parts.Go(func() { t.Run("statuses "+kind, k.tryStatuses) })
-		parts.Go(func() { t.Run("forged "+kind, k.tryForged) })
-		parts.Go(func() { t.Run("poll "+kind, k.tryPoll) })
+	for _, k := range trades {
+		parts.Go(func() { t.Run("checkout "+k.kind, k.tryCheckout) })
+		parts.Go(func() { t.Run("statuses "+k.kind, k.tryStatuses) })
+		parts.Go(func() { t.Run("forged "+k.kind, k.tryForged) })
+		parts.Go(func() { t.Run("poll "+k.kind, k.tryPoll) })
 	}
 	parts.Wait()
 	if t.Failed() {
