@@ -275,6 +275,7 @@ func nextRoute(r *checkout.Routing, cause error) (*checkout.Routing, string) {
 			if at < 0 {
 				at = i
 			}
+		case checkout.OutcomeIneligible, checkout.OutcomeUnhealthy:
 		}
 	}
 	if at < 0 || tries >= maxRouteTries {

@@ -47,7 +47,7 @@ func rawTON(addr string) string {
 	if err != nil || len(decoded) != 36 {
 		return addr
 	}
-	return strconv.Itoa(int(int8(decoded[1]))) + ":" + hex.EncodeToString(decoded[2:34]) //nolint:gosec // the byte is signed
+	return strconv.Itoa(int(int8(decoded[1]))) + ":" + hex.EncodeToString(decoded[2:34])
 }
 
 func (ton) check(addr string) (Result, error) {

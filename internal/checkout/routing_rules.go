@@ -18,7 +18,7 @@ const (
 	MaxRoutingRules      = 100
 )
 
-// GatewayAuto, in place of a gateway's id, leaves the choice to the server (contract §2.6).
+// GatewayAuto stands in place of a gateway's id and leaves the choice to the server (contract §2.6).
 const GatewayAuto = "auto"
 
 // RoutingRules say which gateways a project's orders may go to that leave the choice to the server. The first rule that
