@@ -215,6 +215,14 @@ func (s Settings) Limits() (Limits, error) {
 	return l, &e
 }
 
+// CheckLimits does what Check does, and reads the limits.
+func (s Settings) CheckLimits(d Description, own ...checkout.FieldError) (Limits, error) {
+	if err := s.Check(d, own...); err != nil {
+		return Limits{}, err
+	}
+	return s.Limits()
+}
+
 // Token is a credential that a gateway gives for a time.
 type Token struct {
 	Value   string

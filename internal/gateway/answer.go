@@ -1,13 +1,20 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 // maxReasonChars bounds what a payer is told of a gateway's own words.
@@ -30,6 +37,68 @@ func (t *Text) UnmarshalJSON(raw []byte) error {
 		*t = ""
 	}
 	return nil
+}
+
+// Digits is a number in an answer, written as a JSON number or as a text; null is empty, and anything else is an error.
+type Digits string
+
+// UnmarshalJSON takes texts and numbers, with their digits as they are.
+func (d *Digits) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, (*string)(d))
+	}
+	return json.Unmarshal(raw, (*json.Number)(d))
+}
+
+var errDigits = errors.New("an amount is not a plain decimal number")
+
+var digitsForm = regexp.MustCompile(`^-?[0-9]{1,40}(\.[0-9]{1,40})?$`)
+
+// Decimal reads a plain decimal number, signed or not, without an exponent.
+func (d Digits) Decimal() (decimal.Decimal, error) {
+	if !digitsForm.MatchString(string(d)) {
+		return decimal.Zero, errDigits
+	}
+	return decimal.NewFromString(string(d))
+}
+
+// Amount reads a plain decimal number, with the digits as they are; it is not set where there is none, or 0. What an amount has
+// no place for, beyond 18 decimal places, is cut off.
+func (d Digits) Amount() (money.Amount, error) {
+	if d == "" {
+		return money.Amount{}, nil
+	}
+	n, err := d.Decimal()
+	if err != nil {
+		return money.Amount{}, err
+	}
+	if n.Exponent() < -money.MaxFractionDigits {
+		n = n.Truncate(money.MaxFractionDigits)
+	}
+	if n.IsZero() {
+		return money.Amount{}, nil
+	}
+	return money.FromDecimal(n)
+}
+
+// maxTextBytes bounds gateways' ids and hashes; more is none of theirs.
+const maxTextBytes = 255
+
+// CheckTexts tells whether texts, such as ids, are short enough for what they are, and have no NUL, which no database's text
+// holds.
+func CheckTexts(texts ...string) error {
+	for _, text := range texts {
+		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) {
+			return fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
+		}
+	}
+	return nil
+}
+
+// Hash is a DedupKey for what has no id of its own.
+func Hash[T string | []byte](said T) string {
+	sum := sha256.Sum256([]byte(said))
+	return hex.EncodeToString(sum[:])
 }
 
 // CheckoutURL reads the URL of a checkout that a gateway has made. A base that is not empty, the setting widgetBaseURL, takes

@@ -53,7 +53,7 @@ func (c *Catalogue) Check(o *checkout.Order, name string, l Limits) error {
 // refuses says what is wrong with the order's fiat amount; empty: nothing.
 func (f *Fiat) refuses(o *checkout.Order, l Limits) string {
 	bounded := *f
-	bounded.narrow(l)
+	bounded.Narrow(l)
 	least, most := bounded.Min, bounded.Max
 	switch {
 	case !o.FiatAmount.IsSet():

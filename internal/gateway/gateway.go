@@ -56,6 +56,15 @@ type Opener interface {
 	OpenCheckout(ctx context.Context, r Request) (Checkout, error)
 }
 
+// AtOpening is of gateways with which nothing is made before the payer comes. An account that embeds it is an Opener too.
+type AtOpening struct{}
+
+// CreateCheckout makes nothing yet.
+func (AtOpening) CreateCheckout(context.Context, Request) (Checkout, error) { return Checkout{}, nil }
+
+// FindCheckout finds what CreateCheckout gives.
+func (AtOpening) FindCheckout(context.Context, Request) (Checkout, error) { return Checkout{}, nil }
+
 // ErrNotFound says that the gateway knows no checkout of the order.
 var ErrNotFound = errors.New("gateway: no such checkout")
 
@@ -154,6 +163,13 @@ const (
 	FeeNetwork FeeType = "network" // of the chain
 	FeePartner FeeType = "partner" // the project's own share
 )
+
+// AddFee adds a fee, if it is one.
+func (q *Quote) AddFee(kind FeeType, amount money.Amount) {
+	if amount.IsSet() {
+		q.Fees = append(q.Fees, Fee{Type: kind, Amount: amount})
+	}
+}
 
 // TotalFees is the sum of the fees.
 func (q *Quote) TotalFees() decimal.Decimal {

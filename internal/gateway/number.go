@@ -9,6 +9,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -81,6 +82,16 @@ func RateOf(fiat, fees decimal.Decimal, crypto money.Amount) (money.Amount, erro
 	}
 	rate := fiat.Sub(fees).DivRound(crypto.Decimal(), ratePlaces)
 	return money.Parse(rate.String())
+}
+
+// SetRate gives a quote whose gateway tells no rate the one that follows from its amounts and fees.
+func (q *Quote) SetRate(kind checkout.OrderType) (err error) {
+	fees := q.TotalFees()
+	if kind == checkout.Sell {
+		fees = fees.Neg()
+	}
+	q.Rate, err = RateOf(q.FiatAmount.Decimal(), fees, q.CryptoAmount)
+	return err
 }
 
 func excerpt(text string) string {

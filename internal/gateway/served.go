@@ -35,36 +35,35 @@ type ServedFiat struct {
 	Methods  []ServedMethod `json:"methods"`
 }
 
-// ServedMethod is a way to pay. Theirs is the gateway's id of it; the limits are of the fiat amount, ends included.
+// ServedMethod is a way to pay. Theirs is the gateway's id of it; the limits are of the fiat amount, ends included. One that is
+// not set is none.
 type ServedMethod struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Theirs string `json:"theirs"`
-	Min    Limit  `json:"min"`
-	Max    Limit  `json:"max"`
+	ID     string       `json:"id"`
+	Name   string       `json:"name"`
+	Theirs string       `json:"theirs"`
+	Min    money.Amount `json:"min"`
+	Max    money.Amount `json:"max"`
 }
 
-// ServedAsset is an asset on a network. The limits are of the crypto amount, ends included.
+// ServedAsset is an asset on a network. The limits are of the crypto amount, ends included. One that is not set is none.
 type ServedAsset struct {
-	Code         string   `json:"code"`
-	Network      string   `json:"network"`
-	TheirCode    string   `json:"theirCode"`
-	TheirNetwork string   `json:"theirNetwork"`
-	Min          Limit    `json:"min"`
-	Max          Limit    `json:"max"`
-	Tag          bool     `json:"tag,omitempty"`     // the gateway hands on the memo or destination tag of a wallet
-	Without      []string `json:"without,omitempty"` // the countries whose payers don't get it
+	Code         string       `json:"code"`
+	Network      string       `json:"network"`
+	TheirCode    string       `json:"theirCode"`
+	TheirNetwork string       `json:"theirNetwork"`
+	Min          money.Amount `json:"min"`
+	Max          money.Amount `json:"max"`
+	Tag          bool         `json:"tag,omitempty"`     // the gateway hands on the memo or destination tag of a wallet
+	Without      []string     `json:"without,omitempty"` // the countries whose payers don't get it
 }
 
-// Limit is an amount, or none, that can be read back from JSON.
-type Limit struct{ money.Amount }
-
-// UnmarshalJSON reads an amount; null is none.
-func (l *Limit) UnmarshalJSON(raw []byte) (err error) {
-	if string(raw) != "null" {
-		l.Amount, err = money.ParseJSON(raw)
+// ServedTable reads a table of assets: for each our names of it and its network, and the gateway's one name for both.
+func ServedTable(table string) []ServedAsset {
+	var assets []ServedAsset
+	for words := range slices.Chunk(strings.Fields(table), 3) {
+		assets = append(assets, ServedAsset{Code: words[0], Network: words[1], TheirCode: words[2]})
 	}
-	return err
+	return assets
 }
 
 // Of is the part for the kind of orders.
@@ -171,16 +170,12 @@ func (f ServedFiat) Method(id string) (ServedMethod, bool) {
 	return f.Methods[i], true
 }
 
-// Check tells whether the order is served by the gateway of the name, within what its operator allows.
+// Check tells whether the order is served by the gateway of the name, within what its operator allows, and its wallet's tag
+// handed on.
 func (s *Serving) Check(name string, o *checkout.Order, l Limits) error {
 	c := s.List(o.Type, o.Country, Limits{Countries: l.Countries})
-	return c.Check(o, name, l)
-}
-
-// CheckTag refuses an order of which the gateway of the name would not hand on the wallet's tag, where its assets tell.
-func (s *Serving) CheckTag(name string, o *checkout.Order) error {
-	if o.WalletTag == "" {
-		return nil
+	if err := c.Check(o, name, l); err != nil || o.WalletTag == "" {
+		return err
 	}
 	if on, ok := s.Of(o.Type).Asset(o.CryptoCurrency, o.Network); ok && on.Tag {
 		return nil
@@ -196,17 +191,17 @@ func allows(countries []string, country string) bool {
 func (f ServedFiat) limits() (least, most money.Amount) {
 	for i, m := range f.Methods {
 		if i == 0 || m.Min.Cmp(least) < 0 {
-			least = m.Min.Amount
+			least = m.Min
 		}
 		if i == 0 || most.IsSet() && (!m.Max.IsSet() || m.Max.Cmp(most) > 0) {
-			most = m.Max.Amount
+			most = m.Max
 		}
 	}
 	return least, most
 }
 
-// narrow makes of the gateway's limits the operator's, where these allow less.
-func (f *Fiat) narrow(l Limits) {
+// Narrow makes of the gateway's limits the operator's, where these allow less.
+func (f *Fiat) Narrow(l Limits) {
 	if l.Currency != "" && l.Currency != f.Currency {
 		return
 	}
@@ -228,7 +223,7 @@ func (s *Serving) List(kind checkout.OrderType, country string, l Limits) Catalo
 	for _, f := range part.Fiats {
 		listed := Fiat{Currency: f.Currency}
 		listed.Min, listed.Max = f.limits()
-		listed.narrow(l)
+		listed.Narrow(l)
 		if listed.Max.IsSet() && listed.Min.Cmp(listed.Max) > 0 {
 			continue
 		}
@@ -248,7 +243,7 @@ func (s *Serving) List(kind checkout.OrderType, country string, l Limits) Catalo
 			c.Assets = append(c.Assets, Asset{Code: a.Code})
 		}
 		last := &c.Assets[len(c.Assets)-1]
-		last.Networks = append(last.Networks, AssetNetwork{Network: a.Network, Min: a.Min.Amount, Max: a.Max.Amount})
+		last.Networks = append(last.Networks, AssetNetwork{Network: a.Network, Min: a.Min, Max: a.Max})
 	}
 	return c
 }

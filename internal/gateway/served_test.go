@@ -11,12 +11,12 @@ import (
 	"github.com/sliproad/sliproad/internal/money"
 )
 
-func limit(text string) gateway.Limit {
+func limit(text string) money.Amount {
 	a, err := money.Parse(text)
 	if err != nil && text != "" {
 		panic(err)
 	}
-	return gateway.Limit{Amount: a}
+	return a
 }
 
 func serving() *gateway.Serving {
@@ -84,7 +84,7 @@ func TestServing(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := checkout.Order{
-			Type: checkout.Buy, FiatAmount: limit(tt.amount).Amount, FiatCurrency: tt.fiat, CryptoCurrency: tt.code, Network: tt.network, Country: tt.country,
+			Type: checkout.Buy, FiatAmount: limit(tt.amount), FiatCurrency: tt.fiat, CryptoCurrency: tt.code, Network: tt.network, Country: tt.country,
 		}
 		err = s.Check("Ramp", &o, limits)
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
@@ -97,7 +97,7 @@ func TestServing(t *testing.T) {
 			}
 		}
 	}
-	sale := checkout.Order{Type: checkout.Sell, FiatAmount: limit("50").Amount, FiatCurrency: "USD", CryptoCurrency: "USDC", Network: "base"}
+	sale := checkout.Order{Type: checkout.Sell, FiatAmount: limit("50"), FiatCurrency: "USD", CryptoCurrency: "USDC", Network: "base"}
 	if err := s.Check("Ramp", &sale, gateway.Limits{}); checkout.CodeOf(err) != checkout.CodeInvalidCurrency {
 		t.Errorf("a sale: %v", err)
 	}
@@ -130,14 +130,14 @@ func TestServedNamed(t *testing.T) {
 func TestServingLists(t *testing.T) {
 	t.Parallel()
 	s := serving().Tidy()
-	got := s.List(checkout.Buy, "US", gateway.Limits{Currency: "CHF", Max: limit("5").Amount})
+	got := s.List(checkout.Buy, "US", gateway.Limits{Currency: "CHF", Max: limit("5")})
 	want := gateway.Catalogue{
 		Fiats: []gateway.Fiat{ // no francs: the least is more than the most
 			{Currency: "EUR", Methods: []string{"card", "sepa"}},
-			{Currency: "USD", Min: limit("20").Amount, Max: limit("9000").Amount, Methods: []string{"card", "wire"}},
+			{Currency: "USD", Min: limit("20"), Max: limit("9000"), Methods: []string{"card", "wire"}},
 		},
 		Assets: []gateway.Asset{{Code: "USDC", Networks: []gateway.AssetNetwork{
-			{Network: "ethereum", Min: limit("5").Amount, Max: limit("700.5").Amount}, {Network: "base"},
+			{Network: "ethereum", Min: limit("5"), Max: limit("700.5")}, {Network: "base"},
 		}}},
 		Methods: []gateway.PaymentMethod{{ID: "card", Name: "card"}, {ID: "sepa", Name: "sepa"}, {ID: "wire", Name: "wire"}},
 	}
@@ -177,10 +177,11 @@ func TestDecodeServing(t *testing.T) {
 
 func TestServingTags(t *testing.T) {
 	t.Parallel()
-	s := gateway.Serving{Buy: gateway.Served{Assets: []gateway.ServedAsset{
-		{Code: "BTC", Network: "bitcoin"},
-		{Code: "XRP", Network: "xrp", Tag: true},
-	}}}
+	fiats := []gateway.ServedFiat{{Currency: "EUR", Methods: []gateway.ServedMethod{{ID: "card"}}}}
+	s := gateway.Serving{
+		Buy:  gateway.Served{Fiats: fiats, Assets: []gateway.ServedAsset{{Code: "BTC", Network: "bitcoin"}, {Code: "XRP", Network: "xrp", Tag: true}}},
+		Sell: gateway.Served{Fiats: fiats, Assets: []gateway.ServedAsset{{Code: "XRP", Network: "xrp"}}},
+	}
 	for name, tt := range map[string]struct {
 		o    checkout.Order
 		pass bool
@@ -188,10 +189,11 @@ func TestServingTags(t *testing.T) {
 		"handed on":       {checkout.Order{Type: checkout.Buy, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, true},
 		"none":            {checkout.Order{Type: checkout.Buy, CryptoCurrency: "BTC", Network: "bitcoin"}, true},
 		"not handed on":   {checkout.Order{Type: checkout.Buy, CryptoCurrency: "BTC", Network: "bitcoin", WalletTag: "1"}, false},
-		"not served":      {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, false},
-		"none, no served": {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp"}, true},
+		"a seller's":      {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, false},
+		"a seller's none": {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp"}, true},
 	} {
-		err := s.CheckTag("Ramp", &tt.o)
+		tt.o.FiatCurrency, tt.o.FiatAmount = "EUR", limit("20")
+		err := s.Check("Ramp", &tt.o, gateway.Limits{})
 		if (err == nil) != tt.pass || err != nil && (checkout.CodeOf(err) != checkout.CodeInvalidGateway || !strings.Contains(err.Error(), "walletTag")) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -41,6 +41,15 @@ type Error struct {
 
 func (e *Error) Error() string { return e.text }
 
+// Status is the status of the answer that the error is; 0: it is none.
+func Status(err error) int {
+	var answer *Error
+	if !errors.As(err, &answer) {
+		return 0
+	}
+	return answer.Status
+}
+
 // Request is one call. Body, if not nil, is sent as JSON; Form, if not nil, as a form.
 type Request struct {
 	Method  string
@@ -69,11 +78,11 @@ func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 
 // passing tells of a failure that may be over the next moment.
 func passing(err error) bool {
-	var answer *Error
-	if errors.As(err, &answer) {
-		return answer.Status == http.StatusBadGateway || answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusGatewayTimeout
-	}
 	var sent *url.Error
+	switch Status(err) {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
 	return errors.As(err, &sent)
 }
 
