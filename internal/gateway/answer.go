@@ -44,6 +44,7 @@ type Digits string
 
 // UnmarshalJSON takes texts and numbers, with their digits as they are.
 func (d *Digits) UnmarshalJSON(raw []byte) error {
+	*d = ""
 	if raw[0] == '"' {
 		return json.Unmarshal(raw, (*string)(d))
 	}

@@ -61,6 +61,7 @@ func describe() gateway.Description {
 // account is a project's account at Banxa.
 type account struct {
 	gateway.Account
+	gateway.AtOpening
 	http              *http.Client
 	limits            gateway.Limits
 	serving           *gateway.Serving
@@ -93,10 +94,7 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	if message := bound.check(); message != "" {
 		add("ipBinding", message)
 	}
-	if err := a.Settings.Check(describe(), own...); err != nil {
-		return nil, err
-	}
-	limits, err := a.Settings.Limits()
+	limits, err := a.Settings.CheckLimits(describe(), own...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,26 +123,11 @@ func pathOf(text string) string {
 func (a *account) Describe() gateway.Description { return describe() }
 
 // Check tells whether Banxa serves the order.
-func (a *account) Check(o *checkout.Order) error {
-	if err := a.serving.Check(name, o, a.limits); err != nil {
-		return err
-	}
-	return a.serving.CheckTag(name, o)
-}
+func (a *account) Check(o *checkout.Order) error { return a.serving.Check(name, o, a.limits) }
 
 // List tells what Check lets pass.
 func (a *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
 	return a.serving.List(kind, country, a.limits)
-}
-
-// CreateCheckout asks nobody: the order is made there when the payer comes.
-func (a *account) CreateCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
-// FindCheckout asks nobody either.
-func (a *account) FindCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
 }
 
 var errNoAddress = errors.New("banxa: the payer's IP address is unknown, and by the account's ipBinding an order is bound to it: see to it that the server is told of it, by trusted proxies that forward it")

@@ -2,6 +2,7 @@ package banxa
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,29 +46,9 @@ func (a *account) call(ctx context.Context, r gatewaycall.Request, into any) err
 	return nil
 }
 
-// figure is a number or a text that may be one; null is empty.
-type figure string
-
-// UnmarshalJSON takes what JSON has for one thing: null, a text, a number.
-func (f *figure) UnmarshalJSON(raw []byte) error {
-	switch text := ""; {
-	case string(raw) == "null":
-		*f = ""
-		return nil
-	case raw[0] == '"':
-		err := json.Unmarshal(raw, &text)
-		*f = figure(text)
-		return err
-	case raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9':
-		*f = figure(raw)
-		return nil
-	}
-	return errors.New("must be a text or a number")
-}
-
-// amount is what it says, without the zeros at its end: Banxa writes 67.1000000000000000.
-func (f figure) amount() (money.Amount, error) {
-	text := string(f)
+// amountOf is what it says, without the zeros at its end: Banxa writes 67.1000000000000000.
+func amountOf(figure gateway.Digits) (money.Amount, error) {
+	text := string(figure)
 	if strings.Trim(text, "0123456789.") == "" && strings.Contains(text, ".") {
 		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 	}
@@ -76,21 +57,14 @@ func (f figure) amount() (money.Amount, error) {
 
 // problem is one thing that Banxa finds wrong.
 type problem struct {
-	Code    figure `json:"code"`
-	Message string `json:"message"`
-	Title   string `json:"title"`
-	Detail  string `json:"detail"`
-	Field   string `json:"field"`
+	Code    gateway.Digits `json:"code"`
+	Message string         `json:"message"`
+	Title   string         `json:"title"`
+	Detail  string         `json:"detail"`
+	Field   string         `json:"field"`
 }
 
-func (p problem) text() string {
-	for _, text := range []string{p.Message, p.Detail, p.Title} {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}
+func (p problem) text() string { return cmp.Or(p.Message, p.Detail, p.Title) }
 
 type problems []problem
 
@@ -163,8 +137,8 @@ func refused(p problem) error {
 func (a *account) Probe(ctx context.Context) error {
 	var countries json.RawMessage
 	err := a.call(ctx, gatewaycall.Request{Method: http.MethodGet, URL: a.apiURL + "/countries"}, &countries)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden || answer.Status == http.StatusNotFound) {
+	switch gatewaycall.Status(err) {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
 		return fmt.Errorf("banxa: partner and apiKey are not taken: see that they are of the account's environment: %w", err)
 	}
 	return err

@@ -20,10 +20,10 @@ type (
 	listedFiat struct {
 		ID      string `json:"id"`
 		Methods []struct {
-			ID   string `json:"id"`
-			Name string `json:"name"`
-			Min  figure `json:"minimum"`
-			Max  figure `json:"maximum"`
+			ID   string         `json:"id"`
+			Name string         `json:"name"`
+			Min  gateway.Digits `json:"minimum"`
+			Max  gateway.Digits `json:"maximum"`
 		} `json:"supportedPaymentMethods"`
 	}
 	listedCrypto struct {
@@ -62,8 +62,7 @@ func (a *account) Load(ctx context.Context) ([]byte, error) {
 		if err == nil {
 			err = a.list(ctx, "/crypto/"+side(kind), &cryptos)
 		}
-		var answer *gatewaycall.Error
-		if kind == checkout.Sell && errors.As(err, &answer) && answer.Status == http.StatusBadRequest {
+		if kind == checkout.Sell && gatewaycall.Status(err) == http.StatusBadRequest {
 			continue // selling is not enabled for the account (error 4005)
 		}
 		if err != nil {
@@ -104,8 +103,8 @@ func add(part *gateway.Served, fiats []listedFiat, cryptos []listedCrypto) error
 				continue
 			}
 			var wrong [2]error
-			method.Min.Amount, wrong[0] = m.Min.amount()
-			method.Max.Amount, wrong[1] = m.Max.amount()
+			method.Min, wrong[0] = amountOf(m.Min)
+			method.Max, wrong[1] = amountOf(m.Max)
 			if err := errors.Join(wrong[:]...); err != nil {
 				return fmt.Errorf("banxa: a limit of %s by %s %w", f.ID, m.ID, err)
 			}

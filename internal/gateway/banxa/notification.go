@@ -36,8 +36,8 @@ type order struct {
 	Reference     string
 	Status        string
 	Type          checkout.OrderType
-	CryptoAmount  figure
-	TransactionID figure
+	CryptoAmount  gateway.Digits
+	TransactionID gateway.Digits
 	Coin          coin
 	Fiat          gateway.Text
 	FiatAmount    gateway.Text
@@ -70,7 +70,7 @@ func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
 		DedupKey: dedupKey, OrderID: checkout.OrderID(o.Reference), Status: means.status, ExternalOrderID: o.ID,
 		FailureReason: means.reason, Paid: a.paid(o),
 	}
-	amount, err := o.CryptoAmount.amount()
+	amount, err := amountOf(o.CryptoAmount)
 	if err != nil {
 		return gateway.Update{}, fmt.Errorf("the crypto amount %w", err)
 	}
@@ -97,7 +97,7 @@ func (a *account) paid(o *order) checkout.Paid {
 	if o.Type != checkout.Buy {
 		return p
 	}
-	if amount, err := figure(o.FiatAmount).amount(); err == nil {
+	if amount, err := amountOf(gateway.Digits(o.FiatAmount)); err == nil {
 		p.FiatAmount = amount
 	}
 	if p.WalletAddress = string(o.Wallet); p.WalletAddress != "" {
@@ -113,16 +113,16 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 		return nil, gateway.ErrForged
 	}
 	var body struct {
-		OrderID       string       `json:"order_id"`
-		ExternalID    string       `json:"external_id"`
-		Status        string       `json:"status"`
-		Type          gateway.Text `json:"order_type"`
-		CryptoAmount  figure       `json:"crypto_amount"`
-		TransactionID figure       `json:"transaction_hash"`
-		Coin          gateway.Text `json:"crypto_coin"`
-		Blockchain    gateway.Text `json:"crypto_blockchain"`
-		Fiat          gateway.Text `json:"fiat_currency"`
-		FiatAmount    gateway.Text `json:"fiat_amount"`
+		OrderID       string         `json:"order_id"`
+		ExternalID    string         `json:"external_id"`
+		Status        string         `json:"status"`
+		Type          gateway.Text   `json:"order_type"`
+		CryptoAmount  gateway.Digits `json:"crypto_amount"`
+		TransactionID gateway.Digits `json:"transaction_hash"`
+		Coin          gateway.Text   `json:"crypto_coin"`
+		Blockchain    gateway.Text   `json:"crypto_blockchain"`
+		Fiat          gateway.Text   `json:"fiat_currency"`
+		FiatAmount    gateway.Text   `json:"fiat_amount"`
 	}
 	if err := json.Unmarshal(n.Body, &body); err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
@@ -134,8 +134,7 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if o.ID == "" || !o.ours() { // of KYC, which comes to the same URL, or of somebody else's order
 		return nil, nil
 	}
-	sum := sha256.Sum256(n.Body)
-	u, err := a.update(o, hex.EncodeToString(sum[:]))
+	u, err := a.update(o, gateway.Hash(n.Body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}

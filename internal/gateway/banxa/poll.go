@@ -18,18 +18,18 @@ import (
 // listed is an order in the API's words. The reference is externalId in the documentation of the answers, and externalOrderId
 // in that of the questions and in answers that public wallets have seen.
 type listed struct {
-	ID              string       `json:"id"`
-	ExternalID      string       `json:"externalId"`
-	ExternalOrderID string       `json:"externalOrderId"`
-	Status          string       `json:"status"`
-	CryptoAmount    figure       `json:"cryptoAmount"`
-	TransactionID   figure       `json:"transactionHash"`
-	Coin            coin         `json:"crypto"`
-	Blockchain      gateway.Text `json:"blockchain"`
-	Fiat            gateway.Text `json:"fiat"`
-	FiatAmount      gateway.Text `json:"fiatAmount"`
-	Wallet          gateway.Text `json:"walletAddress"`
-	Tag             gateway.Text `json:"walletAddressTag"`
+	ID              string         `json:"id"`
+	ExternalID      string         `json:"externalId"`
+	ExternalOrderID string         `json:"externalOrderId"`
+	Status          string         `json:"status"`
+	CryptoAmount    gateway.Digits `json:"cryptoAmount"`
+	TransactionID   gateway.Digits `json:"transactionHash"`
+	Coin            coin           `json:"crypto"`
+	Blockchain      gateway.Text   `json:"blockchain"`
+	Fiat            gateway.Text   `json:"fiat"`
+	FiatAmount      gateway.Text   `json:"fiatAmount"`
+	Wallet          gateway.Text   `json:"walletAddress"`
+	Tag             gateway.Text   `json:"walletAddressTag"`
 }
 
 // coin is an asset on its blockchain: an object in the documentation, a text beside blockchain in Banxa's SDKs.
@@ -130,6 +130,6 @@ func (o *order) deposit(ours *checkout.Order) *checkout.Deposit {
 	if _, err := network.CheckAddress(string(o.Wallet)); err != nil {
 		return nil
 	}
-	amount, _ := o.CryptoAmount.amount() // which update has read already
+	amount, _ := amountOf(o.CryptoAmount) // which update has read already
 	return &checkout.Deposit{Address: string(o.Wallet), Tag: string(o.Tag), Amount: amount}
 }

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
@@ -67,10 +65,10 @@ type price struct {
 // readPrice reads a price, or the first of several.
 func readPrice(raw json.RawMessage) (price, error) {
 	type told struct {
-		Fiat       figure `json:"fiatAmount"`
-		Crypto     figure `json:"cryptoAmount"`
-		Processing figure `json:"processingFee"`
-		Network    figure `json:"networkFee"`
+		Fiat       gateway.Digits `json:"fiatAmount"`
+		Crypto     gateway.Digits `json:"cryptoAmount"`
+		Processing gateway.Digits `json:"processingFee"`
+		Network    gateway.Digits `json:"networkFee"`
 	}
 	list := make([]told, 1)
 	var err error
@@ -87,10 +85,10 @@ func readPrice(raw json.RawMessage) (price, error) {
 	}
 	var p price
 	for _, one := range []struct {
-		text figure
+		text gateway.Digits
 		into *money.Amount
 	}{{list[0].Fiat, &p.fiat}, {list[0].Crypto, &p.crypto}, {list[0].Processing, &p.processing}, {list[0].Network, &p.network}} {
-		if *one.into, err = one.text.amount(); err != nil {
+		if *one.into, err = amountOf(one.text); err != nil {
 			return price{}, fmt.Errorf("banxa: an amount of the price %w", err)
 		}
 	}
@@ -102,20 +100,11 @@ func readPrice(raw json.RawMessage) (price, error) {
 
 // quote takes the fees for a part of what a buyer pays, and as gone from what a seller gets; the documentation doesn't say.
 func (p price) quote(kind checkout.OrderType) (gateway.Quote, error) {
-	fees := decimal.Sum(p.processing.Decimal(), p.network.Decimal())
-	if kind == checkout.Sell {
-		fees = fees.Neg()
-	}
-	rate, err := gateway.RateOf(p.fiat.Decimal(), fees, p.crypto)
-	if err != nil {
+	q := gateway.Quote{FiatAmount: p.fiat, CryptoAmount: p.crypto, Serves: quoteServes}
+	q.AddFee(gateway.FeeGateway, p.processing)
+	q.AddFee(gateway.FeeNetwork, p.network)
+	if err := q.SetRate(kind); err != nil {
 		return gateway.Quote{}, fmt.Errorf("banxa: the price: %w", err)
-	}
-	q := gateway.Quote{FiatAmount: p.fiat, CryptoAmount: p.crypto, Rate: rate, Serves: quoteServes}
-	if p.processing.IsSet() {
-		q.Fees = append(q.Fees, gateway.Fee{Type: gateway.FeeGateway, Amount: p.processing})
-	}
-	if p.network.IsSet() {
-		q.Fees = append(q.Fees, gateway.Fee{Type: gateway.FeeNetwork, Amount: p.network})
 	}
 	return q, nil
 }

@@ -137,14 +137,7 @@ func newFiat(currency string, list []publishedLimit, limits gateway.Limits) gate
 	if boundless {
 		f.Min, f.Max = money.Amount{}, money.Amount{}
 	}
-	if limits.Currency == "" || limits.Currency == currency {
-		if limits.Min.Cmp(f.Min) > 0 {
-			f.Min = limits.Min
-		}
-		if limits.Max.IsSet() && (!f.Max.IsSet() || limits.Max.Cmp(f.Max) < 0) {
-			f.Max = limits.Max
-		}
-	}
+	f.Narrow(limits)
 	f.Methods = methodIDs(names)
 	return f
 }

@@ -7,13 +7,11 @@
 package coinbase
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +67,7 @@ func describe() gateway.Description {
 // account is Coinbase for one project.
 type account struct {
 	gateway.Account
+	gateway.AtOpening
 	limits  gateway.Limits
 	key     *apiKey
 	secrets []string // of webhooks
@@ -81,26 +80,15 @@ var subdivisionForm = regexp.MustCompile(`^[A-Z]{2}$`)
 
 // Open makes the gateway of one account. The error is a *gateway.SettingsError.
 func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
-	var wrong gateway.SettingsError
-	var found *gateway.SettingsError
-	if errors.As(a.Settings.Check(describe()), &found) {
-		wrong.Problems = found.Problems
-	}
-	add := func(key, message string) {
-		wrong.Problems = append(wrong.Problems, checkout.FieldError{Field: key, Message: message})
-	}
+	var own []checkout.FieldError
 	key, err := parseKey(a.Settings["keyId"], a.Settings["keySecret"])
 	if err != nil && a.Settings["keySecret"] != "" {
-		add("keySecret", err.Error())
+		own = append(own, checkout.FieldError{Field: "keySecret", Message: err.Error()})
 	}
 	if s := a.Settings["subdivision"]; s != "" && !subdivisionForm.MatchString(s) {
-		add("subdivision", "must be two upper-case letters, such as NY")
+		own = append(own, checkout.FieldError{Field: "subdivision", Message: "must be two upper-case letters, such as NY"})
 	}
-	if len(wrong.Problems) > 0 {
-		slices.SortStableFunc(wrong.Problems, func(x, y checkout.FieldError) int { return cmp.Compare(x.Field, y.Field) })
-		return nil, &wrong
-	}
-	limits, err := a.Settings.Limits()
+	limits, err := a.Settings.CheckLimits(describe(), own...)
 	if err != nil {
 		return nil, err
 	}
@@ -152,11 +140,6 @@ func (a *account) CreateCheckout(_ context.Context, r gateway.Request) (gateway.
 	return gateway.Checkout{}, a.makeable(r)
 }
 
-// FindCheckout finds what CreateCheckout gives, which nobody has to remember.
-func (a *account) FindCheckout(_ context.Context, _ gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
 // makeable tells whether all is there that a checkout is made of.
 func (a *account) makeable(r gateway.Request) error {
 	o := r.Order
@@ -198,8 +181,7 @@ func (a *account) Probe(ctx context.Context) error {
 	}
 	var list json.RawMessage
 	err = a.ask(ctx, at, http.MethodGet, developerHost, "/onramp/v1/buy/config", "", nil, &list)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden) {
+	if status := gatewaycall.Status(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
 		return errors.Join(errors.New("coinbase does not take the key: keyId and keySecret must be of one Secret API key of the CDP project, which may be used from this server's address; and this server's clock must be right"), err)
 	}
 	return err

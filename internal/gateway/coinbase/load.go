@@ -70,9 +70,9 @@ type currencyAnswer struct {
 }
 
 type limitAnswer struct {
-	ID  string `json:"id"`
-	Min text   `json:"min"`
-	Max text   `json:"max"`
+	ID  string         `json:"id"`
+	Min gateway.Digits `json:"min"`
+	Max gateway.Digits `json:"max"`
 }
 
 type assetAnswer struct {
@@ -208,13 +208,13 @@ func mergeFiats(into map[string]map[string]publishedLimit, list []currencyAnswer
 		for _, l := range append(currency.Limits, currency.Older...) {
 			fresh := publishedLimit{l.ID, string(l.Min), string(l.Max)}
 			have, seen := limits[l.ID]
-			least, errLeast := exact(fresh.Min)
-			most, errMost := exact(fresh.Max)
+			least, errLeast := gateway.Digits(fresh.Min).Decimal()
+			most, errMost := gateway.Digits(fresh.Max).Decimal()
 			if seen && errLeast == nil && errMost == nil {
-				if was, err := exact(have.Min); err != nil || was.Cmp(least) < 0 {
+				if was, err := gateway.Digits(have.Min).Decimal(); err != nil || was.Cmp(least) < 0 {
 					fresh.Min = have.Min
 				}
-				if was, err := exact(have.Max); err != nil || was.Cmp(most) > 0 {
+				if was, err := gateway.Digits(have.Max).Decimal(); err != nil || was.Cmp(most) > 0 {
 					fresh.Max = have.Max
 				}
 			}

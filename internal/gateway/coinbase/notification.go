@@ -28,10 +28,7 @@ const ToleranceSeconds = 300
 // eventHeader is the header with the event's id. It counts where v1 has signed it.
 const eventHeader = "x-event-id"
 
-const (
-	maxSignatureBytes = 2048
-	maxTextBytes      = 255 // of ids and hashes; more is none of theirs
-)
+const maxSignatureBytes = 2048
 
 // signature is what the header says.
 type signature struct {
@@ -146,9 +143,8 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
-	if event == "" || len(event) > maxTextBytes {
-		sum := sha256.Sum256(n.Body)
-		event = hex.EncodeToString(sum[:])
+	if event == "" || gateway.CheckTexts(event) != nil {
+		event = gateway.Hash(n.Body)
 	}
 	u.DedupKey = event
 	return []gateway.Update{u}, nil
@@ -168,7 +164,7 @@ func (t *transaction) reference(kind checkout.OrderType) string {
 	if t.PartnerUserRef != "" || kind != checkout.Sell {
 		return t.PartnerUserRef
 	}
-	back, err := url.Parse(loose[string](t.RedirectURL))
+	back, err := url.Parse(string(t.RedirectURL))
 	if err != nil {
 		return ""
 	}
@@ -202,7 +198,7 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 		if u.Paid.CryptoCurrency != r.Order.CryptoCurrency || u.Paid.Network != r.Order.Network {
 			u.Deposit = nil // the payer would be told to send something else there
 		}
-		if !found || progress(u.Status) > progress(best.Status) {
+		if !found || gateway.Furthest(u.Status) > gateway.Furthest(best.Status) {
 			u.DedupKey = polledKey(t.Status, &u)
 			best, found = u, true
 		}
@@ -220,20 +216,5 @@ func polledKey(status string, u *gateway.Update) string {
 	if d := u.Deposit; d != nil {
 		said = append(said, d.Address, d.Amount.String())
 	}
-	sum := sha256.Sum256([]byte(strings.Join(said, "\x00")))
-	return hex.EncodeToString(sum[:])
-}
-
-// progress ranks what became of several attempts: one that failed tells nothing while another is under way.
-func progress(s checkout.OrderStatus) int {
-	switch s {
-	case checkout.OrderCompleted:
-		return 3
-	case checkout.OrderProcessing:
-		return 2
-	case checkout.OrderPending:
-		return 1
-	default:
-		return 0
-	}
+	return gateway.Hash(strings.Join(said, "\x00"))
 }

@@ -3,8 +3,8 @@ package coinbase
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -34,7 +34,8 @@ func (a *account) reference(o *checkout.Order) string {
 }
 
 // session is the body of createOnrampSession (openapi.yaml of coinbase/cdp-sdk): address, asset and network, and with amount
-// and currency a page that has nothing left to choose but how to pay.
+// and currency a page that has nothing left to choose but how to pay. CDP refuses private addresses
+// (coinbase/onramp-demo-application, app/api/session/route.ts).
 type session struct {
 	DestinationAddress string `json:"destinationAddress"`
 	DestinationNetwork string `json:"destinationNetwork"`
@@ -59,8 +60,8 @@ func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.
 	if err != nil {
 		return gateway.Checkout{}, err
 	}
-	if u, err := url.Parse(page); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return gateway.Checkout{}, errors.New("coinbase: the answer has no URL of a checkout")
+	if _, err := gateway.CheckoutURL(page, ""); err != nil {
+		return gateway.Checkout{}, fmt.Errorf("coinbase: %w", err)
 	}
 	return gateway.Checkout{URL: page, Serves: urlServes}, nil
 }
@@ -79,19 +80,9 @@ func (a *account) openBuy(ctx context.Context, r gateway.Request) (string, error
 	err = a.ask(ctx, r.Now, http.MethodPost, platformHost, "/platform/v2/onramp/sessions", "", session{
 		DestinationAddress: o.WalletAddress, DestinationNetwork: network, PurchaseCurrency: symbol,
 		PaymentAmount: o.FiatAmount.String(), PaymentCurrency: o.FiatCurrency,
-		RedirectURL: o.RedirectURL, ClientIP: addressText(r.Address), PartnerUserRef: a.reference(o),
+		RedirectURL: o.RedirectURL, ClientIP: gateway.PublicAddress(r.Address), PartnerUserRef: a.reference(o),
 	}, &answer)
 	return answer.Session.OnrampURL, err
-}
-
-// addressText is the payer's address as text; empty where it is unknown, or says nothing of where they are: CDP refuses private
-// addresses (coinbase/onramp-demo-application, app/api/session/route.ts).
-func addressText(address netip.Addr) string {
-	address = address.Unmap()
-	if !address.IsGlobalUnicast() || address.IsPrivate() {
-		return ""
-	}
-	return address.String()
 }
 
 type walletAddress struct {
@@ -114,7 +105,7 @@ func (a *account) openSell(ctx context.Context, r gateway.Request) (string, erro
 	if err != nil {
 		return "", err
 	}
-	address := addressText(r.Address)
+	address := gateway.PublicAddress(r.Address)
 	if address == "" {
 		return "", errors.New("coinbase: an offramp needs the payer's own public address, which is unknown; see the server's setting of trusted proxies")
 	}

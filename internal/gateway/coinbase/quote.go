@@ -20,11 +20,8 @@ import (
 // quoteServes is how long a price is shown; the API doesn't tell how long it holds.
 const quoteServes = time.Minute
 
-// ratePlaces bounds the decimal places of a rate; sellPlaces those of an amount that we ask a price for.
-const (
-	ratePlaces = 12
-	sellPlaces = 8
-)
+// sellPlaces bounds the decimal places of an amount that we ask a price for.
+const sellPlaces = 8
 
 // buyQuoteRequest and sellQuoteRequest are the bodies of POST /v1/buy/quote and /v1/sell/quote
 // (https://docs.cdp.coinbase.com/api-reference/rest-api/onramp-offramp/create-buy-quote.md,
@@ -158,8 +155,8 @@ func (a *account) sellQuote(ctx context.Context, r gateway.QuoteRequest, m metho
 	if err != nil {
 		return gateway.Quote{}, err
 	}
-	subtotal, errFiat := exact(guess.PaymentSubtotal.value)
-	bought, errCrypto := exact(guess.PurchaseAmount.value)
+	subtotal, errFiat := guess.PaymentSubtotal.Decimal()
+	bought, errCrypto := guess.PurchaseAmount.Decimal()
 	if err := errors.Join(errFiat, errCrypto); err != nil || subtotal.Sign() <= 0 || bought.Sign() <= 0 {
 		return gateway.Quote{}, errors.New("coinbase: the price has no subtotal or no crypto amount")
 	}
@@ -174,7 +171,7 @@ func (a *account) sellQuote(ctx context.Context, r gateway.QuoteRequest, m metho
 	if err != nil {
 		return gateway.Quote{}, err
 	}
-	proceeds, err := exact(p.CashoutTotal.value)
+	proceeds, err := p.CashoutTotal.Decimal()
 	if err != nil || proceeds.Sign() <= 0 {
 		return gateway.Quote{}, errors.New("coinbase: the price has no proceeds")
 	}
@@ -190,9 +187,9 @@ func (a *account) sellQuote(ctx context.Context, r gateway.QuoteRequest, m metho
 func (p *price) quote(o *checkout.Order, m method, total, subtotal, crypto sum) (gateway.Quote, error) {
 	q := gateway.Quote{PaymentMethod: m.ID, Serves: quoteServes}
 	var errTotal, errCrypto error
-	q.FiatAmount, errTotal = total.amount()
-	q.CryptoAmount, errCrypto = crypto.amount()
-	before, errSubtotal := subtotal.amount()
+	q.FiatAmount, errTotal = total.Amount()
+	q.CryptoAmount, errCrypto = crypto.Amount()
+	before, errSubtotal := subtotal.Amount()
 	if err := errors.Join(errTotal, errCrypto, errSubtotal); err != nil {
 		return gateway.Quote{}, fmt.Errorf("coinbase: the price can't be read: %w", err)
 	}
@@ -202,22 +199,19 @@ func (p *price) quote(o *checkout.Order, m method, total, subtotal, crypto sum) 
 	if total.currency != o.FiatCurrency { // a currency that isn't served falls back to dollars
 		return gateway.Quote{}, checkout.FailField(checkout.CodeInvalidCurrency, "fiatCurrency", "is not one that Coinbase prices in: "+o.FiatCurrency)
 	}
-	rate, err := money.Parse(before.Decimal().DivRound(q.CryptoAmount.Decimal(), ratePlaces).String())
-	if err != nil {
+	var err error
+	if q.Rate, err = gateway.RateOf(before.Decimal(), decimal.Zero, q.CryptoAmount); err != nil {
 		return gateway.Quote{}, fmt.Errorf("coinbase: the price comes to no rate: %w", err)
 	}
-	q.Rate = rate
 	for _, f := range []struct {
 		kind gateway.FeeType
 		sum  sum
 	}{{gateway.FeeGateway, p.CoinbaseFee}, {gateway.FeeNetwork, p.NetworkFee}} {
-		fee, err := f.sum.amount()
+		fee, err := f.sum.Amount()
 		if err != nil {
 			return gateway.Quote{}, fmt.Errorf("coinbase: a fee can't be read: %w", err)
 		}
-		if fee.IsSet() {
-			q.Fees = append(q.Fees, gateway.Fee{Type: f.kind, Amount: fee})
-		}
+		q.AddFee(f.kind, fee)
 	}
 	return q, nil
 }

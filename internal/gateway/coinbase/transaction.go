@@ -1,9 +1,9 @@
 package coinbase
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,41 +31,30 @@ type transaction struct {
 	FailureReason    string `json:"failureReason"`
 	ErrorCode        string `json:"errorCode"`
 
-	// What is only compared or shown is read by loose: no form of it may cost the order its status.
-	Type               json.RawMessage `json:"type"`
-	PaymentTotal       json.RawMessage `json:"paymentTotal"`
-	PaymentCurrency    json.RawMessage `json:"paymentCurrency"`
-	PurchaseNetwork    json.RawMessage `json:"purchaseNetwork"`
-	DestinationNetwork json.RawMessage `json:"destinationNetwork"`
-	WalletAddress      json.RawMessage `json:"walletAddress"`
-	DestinationAddress json.RawMessage `json:"destinationAddress"`
-	ContractAddress    json.RawMessage `json:"contractAddress"`
-	Network            json.RawMessage `json:"network"`
-	Total              json.RawMessage `json:"total"`
-	FromAddress        json.RawMessage `json:"fromAddress"`
-	ToAddress          json.RawMessage `json:"toAddress"`
-	CreatedAt          json.RawMessage `json:"createdAt"`
-	RedirectURL        json.RawMessage `json:"redirectUrl"`
+	// What is only compared or shown may have any form: none may cost the order its status.
+	Type               gateway.Text `json:"type"`
+	PaymentTotal       looseSum     `json:"paymentTotal"`
+	PaymentCurrency    gateway.Text `json:"paymentCurrency"`
+	PurchaseNetwork    gateway.Text `json:"purchaseNetwork"`
+	DestinationNetwork gateway.Text `json:"destinationNetwork"`
+	WalletAddress      gateway.Text `json:"walletAddress"`
+	DestinationAddress gateway.Text `json:"destinationAddress"`
+	ContractAddress    gateway.Text `json:"contractAddress"`
+	Network            gateway.Text `json:"network"`
+	Total              looseSum     `json:"total"`
+	FromAddress        gateway.Text `json:"fromAddress"`
+	ToAddress          gateway.Text `json:"toAddress"`
+	CreatedAt          gateway.Text `json:"createdAt"`
+	RedirectURL        gateway.Text `json:"redirectUrl"`
 }
 
-// loose reads a value of the kind, or nothing.
-func loose[T any](raw json.RawMessage) T {
-	var value, nothing T
-	if json.Unmarshal(raw, &value) != nil {
-		return nothing
+// word is the text, if it is no longer than theirs are.
+func word(text gateway.Text) string {
+	if gateway.CheckTexts(string(text)) != nil {
+		return ""
 	}
-	return value
+	return string(text)
 }
-
-// word is the text, if it is one that a database takes and that is no longer than theirs are.
-func word(raw json.RawMessage) string {
-	if text := loose[string](raw); legible(text) {
-		return text
-	}
-	return ""
-}
-
-func legible(text string) bool { return len(text) <= maxTextBytes && !strings.ContainsRune(text, 0) }
 
 func (t *transaction) UnmarshalJSON(raw []byte) error {
 	var members map[string]json.RawMessage
@@ -100,19 +89,14 @@ func camelCase(name string) string {
 
 // update says what the transaction means for the order at that time, but for the key that tells it from others.
 func (t *transaction) update(id checkout.OrderID, kind checkout.OrderType, at time.Time) (gateway.Update, error) {
-	u := gateway.Update{OrderID: id, Status: statusOf(t.Status), ExternalOrderID: t.TransactionID, TransactionHash: t.TxHash}
-	for _, other := range []string{t.OrderID, t.ID} {
-		if u.ExternalOrderID == "" {
-			u.ExternalOrderID = other
-		}
+	u := gateway.Update{
+		OrderID: id, Status: statusOf(t.Status), ExternalOrderID: cmp.Or(t.TransactionID, t.OrderID, t.ID), TransactionHash: t.TxHash,
 	}
 	if t.Status == "" {
 		return u, errors.New("status is missing")
 	}
-	for _, text := range []string{string(id), u.ExternalOrderID, t.Status, t.TxHash, t.FailureReason, t.ErrorCode} {
-		if !legible(text) {
-			return u, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
-		}
+	if err := gateway.CheckTexts(string(id), u.ExternalOrderID, t.Status, t.TxHash, t.FailureReason, t.ErrorCode); err != nil {
+		return u, err
 	}
 	if u.TransactionHash == "0x" { // nothing is sent yet
 		u.TransactionHash = ""
@@ -141,26 +125,15 @@ const sendOnly = "ONRAMP_TRANSACTION_TYPE_SEND"
 // bought is what a purchase says was paid. The total has the fees inside, as has the paymentAmount that we ask for ("the user
 // will pay this exact amount", says openapi.yaml of coinbase/cdp-sdk of OnrampSessionRequest).
 func (t *transaction) bought() checkout.Paid {
-	network := word(t.PurchaseNetwork)
-	if network == "" {
-		network = word(t.DestinationNetwork)
-	}
-	p := named(t.PurchaseCurrency, network, word(t.ContractAddress))
-	if loose[string](t.Type) != sendOnly {
-		total := loose[sum](t.PaymentTotal)
-		if total.currency == "" {
-			total.currency = loose[string](t.PaymentCurrency)
-		}
-		currency, known := money.LookupCurrency(total.currency)
-		if amount, err := total.amount(); err == nil && amount.IsSet() && known {
+	p := named(t.PurchaseCurrency, cmp.Or(word(t.PurchaseNetwork), word(t.DestinationNetwork)), word(t.ContractAddress))
+	if t.Type != sendOnly {
+		currency, known := money.LookupCurrency(cmp.Or(t.PaymentTotal.currency, string(t.PaymentCurrency)))
+		if amount, err := t.PaymentTotal.Amount(); err == nil && amount.IsSet() && known {
 			p.FiatAmount, p.FiatCurrency = amount, currency.Code
 		}
 	}
-	if p.WalletAddress = word(t.WalletAddress); p.WalletAddress == "" {
-		p.WalletAddress = word(t.DestinationAddress)
-	}
-	if slices.Contains(manyForms, p.Network) {
-		p.WalletAddress = ""
+	if !slices.Contains(manyForms, p.Network) {
+		p.WalletAddress = cmp.Or(word(t.WalletAddress), word(t.DestinationAddress))
 	}
 	return p
 }
@@ -169,7 +142,7 @@ func (t *transaction) bought() checkout.Paid {
 // them, no page says (https://docs.cdp.coinbase.com/onramp/offramp/generating-offramp-url), so that no amount is told.
 func (t *transaction) sold() checkout.Paid {
 	p := named(t.Asset, word(t.Network), "")
-	if currency, known := money.LookupCurrency(loose[sum](t.Total).currency); known {
+	if currency, known := money.LookupCurrency(t.Total.currency); known {
 		p.FiatCurrency = currency.Code
 	}
 	if p.Network != "" && !slices.Contains(changing, p.Network) && !slices.Contains(manyForms, p.Network) {
@@ -207,10 +180,10 @@ func (t *transaction) deposit(p checkout.Paid, at time.Time) *checkout.Deposit {
 	if _, err := network.CheckAddress(d.Address); err != nil {
 		return nil
 	}
-	if amount, err := t.SellAmount.amount(); err == nil && strings.EqualFold(t.SellAmount.currency, t.Asset) {
+	if amount, err := t.SellAmount.Amount(); err == nil && strings.EqualFold(t.SellAmount.currency, t.Asset) {
 		d.Amount = amount // exactly this: another is not matched with the sale
 	}
-	if made := loose[time.Time](t.CreatedAt); made.After(time.Unix(0, 0)) { // the first year stands for none
+	if made, err := time.Parse(time.RFC3339, string(t.CreatedAt)); err == nil && made.After(time.Unix(0, 0)) { // the first year stands for none
 		d.Until = made.UTC().Add(depositServes)
 	}
 	if !d.Until.IsZero() && !at.Before(d.Until) {
@@ -222,14 +195,14 @@ func (t *transaction) deposit(p checkout.Paid, at time.Time) *checkout.Deposit {
 // crypto is the crypto amount: not set where it is in another currency than the asset's.
 func (t *transaction) crypto() (money.Amount, error) {
 	sum, currency := t.PurchaseAmount, t.PurchaseCurrency
-	if sum.value == "" {
+	if sum.Digits == "" {
 		sum, currency = t.SellAmount, t.Asset
 	}
 	_, fiat := money.LookupCurrency(sum.currency)
 	if sum.currency != "" && !strings.EqualFold(sum.currency, currency) && (currency != "" || fiat) {
 		return money.Amount{}, nil
 	}
-	return sum.amount()
+	return sum.Amount()
 }
 
 // reason says why a transaction failed. Of a sale nothing is told.

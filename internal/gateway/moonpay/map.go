@@ -12,6 +12,7 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 // codes are MoonPay's codes of the assets that its documentation names, as "asset network code", until the list has been
@@ -28,21 +29,13 @@ const (
 
 // builtIn is the same in both worlds.
 var builtIn = func() *gateway.Serving {
-	s := &gateway.Serving{Buy: gateway.Served{Assets: assetsOf(builtInBuy)}, Sell: gateway.Served{Assets: assetsOf(builtInSell)}}
+	s := &gateway.Serving{Buy: gateway.Served{Assets: gateway.ServedTable(builtInBuy)}, Sell: gateway.Served{Assets: gateway.ServedTable(builtInSell)}}
 	for _, currency := range []string{"EUR", "GBP", "USD"} {
-		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, gateway.Limit{}, gateway.Limit{}))
-		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, gateway.Limit{}, gateway.Limit{}))
+		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, money.Amount{}, money.Amount{}))
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, money.Amount{}, money.Amount{}))
 	}
 	return s.Tidy()
 }()
-
-func assetsOf(table string) []gateway.ServedAsset {
-	var assets []gateway.ServedAsset
-	for words := range slices.Chunk(strings.Fields(table), 3) {
-		assets = append(assets, gateway.ServedAsset{Code: words[0], Network: words[1], TheirCode: words[2]})
-	}
-	return assets
-}
 
 // networks are MoonPay's networkCodes where ours differ; hyphens aside, the rest are alike.
 var networks = map[string]string{
@@ -71,7 +64,7 @@ var methods = []method{
 }
 
 // fiatOf is the currency with its methods and limits.
-func fiatOf(kind checkout.OrderType, currency string, least, most gateway.Limit) gateway.ServedFiat {
+func fiatOf(kind checkout.OrderType, currency string, least, most money.Amount) gateway.ServedFiat {
 	f := gateway.ServedFiat{Currency: currency}
 	for _, m := range methods {
 		if (m.only == "" || m.only == currency) && (kind == checkout.Buy || m.payout) {
@@ -100,12 +93,14 @@ type catalogue struct {
 	Tagged     []string        `json:"tagged"` // the codes of the assets whose addresses may have a tag
 }
 
-// parseCatalogue reads what Load gave for the environment, or takes what is built in where that makes no sense. None of the
-// assets that are built in has tags.
-func parseCatalogue(raw []byte, environment gateway.Environment) (s *gateway.Serving, tagged []string) {
+// parseCatalogue reads what Load gave for the environment, or takes what is built in where that makes no sense. A tag goes with
+// the address of a buyer, if MoonPay says that the asset takes one (supportsAddressTag, api-reference/widget/getcurrencies), which
+// of those that are built in none does. The address for a refund to a seller has no parameter for one
+// (widget/off-ramp/customization/parameters).
+func parseCatalogue(raw []byte, environment gateway.Environment) *gateway.Serving {
 	var c catalogue
 	if json.Unmarshal(raw, &c) != nil {
-		return builtIn, nil
+		return builtIn
 	}
 	world := c.Sandbox
 	if environment == gateway.Production {
@@ -113,9 +108,12 @@ func parseCatalogue(raw []byte, environment gateway.Environment) (s *gateway.Ser
 	}
 	s, err := gateway.DecodeServing(world)
 	if err != nil {
-		return builtIn, nil
+		return builtIn
 	}
-	return s, c.Tagged
+	for i, a := range s.Buy.Assets {
+		s.Buy.Assets[i].Tag = slices.Contains(c.Tagged, a.TheirCode)
+	}
+	return s
 }
 
 // published is a currency of MoonPay's list (api-reference/widget/getcurrencies). A currency's limits are of its own amounts.
@@ -226,11 +224,12 @@ func (p *published) in(environment gateway.Environment) bool {
 }
 
 // limitOf is a limit; one that can't be read is none.
-func limitOf(n *json.Number) (l gateway.Limit) {
-	if n != nil {
-		l.Amount, _ = gateway.Number(*n)
+func limitOf(n *json.Number) money.Amount {
+	if n == nil {
+		return money.Amount{}
 	}
-	return l
+	limit, _ := gateway.Number(*n)
+	return limit
 }
 
 // addFiat adds a fiat currency. Its limits are those to buy.
@@ -238,7 +237,7 @@ func (p *published) addFiat(s *gateway.Serving) {
 	currency := strings.ToUpper(p.Code)
 	s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, limitOf(p.MinBuyAmount), limitOf(p.MaxBuyAmount)))
 	if p.IsSellSupported {
-		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, gateway.Limit{}, gateway.Limit{}))
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, money.Amount{}, money.Amount{}))
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -64,11 +63,7 @@ func describe() gateway.Description {
 
 // Open makes the gateway of an account. The keys must be of the account's environment, so that no test pays real money.
 func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
-	var problems []checkout.FieldError
-	var wrong *gateway.SettingsError
-	if err := a.Settings.Check(describe()); errors.As(err, &wrong) {
-		problems = wrong.Problems
-	}
+	var own []checkout.FieldError
 	if environment := a.Environment(); environment == gateway.Sandbox || environment == gateway.Production {
 		suffix := "test_"
 		if environment == gateway.Production {
@@ -76,68 +71,42 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 		}
 		for key, prefix := range map[string]string{"apiKey": "pk_" + suffix, "secretKey": "sk_" + suffix} {
 			if value := a.Settings[key]; value != "" && (!strings.HasPrefix(value, prefix) || len(value) == len(prefix)) {
-				problems = append(problems, checkout.FieldError{Field: key, Message: "must begin with " + prefix + ", as the environment is " + string(environment)})
+				own = append(own, checkout.FieldError{Field: key, Message: "must begin with " + prefix + ", as the environment is " + string(environment)})
 			}
 		}
 	}
-	if len(problems) > 0 {
-		slices.SortStableFunc(problems, func(a, b checkout.FieldError) int { return cmp.Compare(a.Field, b.Field) })
-		return nil, &gateway.SettingsError{Problems: problems}
-	}
-	limits, err := a.Settings.Limits()
+	limits, err := a.Settings.CheckLimits(describe(), own...)
 	if err != nil {
 		return nil, err
 	}
-	serving, tagged := parseCatalogue(a.Catalogue, a.Environment())
 	return &account{
-		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiURL, apiURL), serving: serving, tagged: tagged,
+		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiURL, apiURL), serving: parseCatalogue(a.Catalogue, a.Environment()),
 		call: gatewaycall.Client{HTTP: p.client, Secrets: []string{a.Settings["secretKey"], a.Settings["webhookKey"]}},
 	}, nil
 }
 
 // account is a project's account at MoonPay.
 type account struct {
+	gateway.AtOpening
 	a       gateway.Account
 	limits  gateway.Limits
 	api     string
 	call    gatewaycall.Client
 	serving *gateway.Serving
-	tagged  []string // MoonPay's codes of the assets whose addresses may have a tag
 }
 
 // Describe tells what MoonPay is.
 func (g *account) Describe() gateway.Description { return describe() }
 
-// Check tells whether MoonPay serves the order, by what it published last. A tag goes with the address of a buyer, if MoonPay
-// says that the asset takes one (supportsAddressTag, api-reference/widget/getcurrencies). The address for a refund to a seller
-// has no parameter for one (widget/off-ramp/customization/parameters).
-func (g *account) Check(o *checkout.Order) error {
-	if err := g.serving.Check("MoonPay", o, g.limits); err != nil || o.WalletTag == "" {
-		return err
-	}
-	coin, _ := g.serving.Of(o.Type).Asset(o.CryptoCurrency, o.Network)
-	if o.Type == checkout.Sell || !slices.Contains(g.tagged, coin.TheirCode) {
-		return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on to MoonPay for an order to "+string(o.Type)+" "+o.CryptoCurrency+" on "+o.Network+", and without it the crypto would be lost")
-	}
-	return nil
-}
+// Check tells whether MoonPay serves the order, by what it published last.
+func (g *account) Check(o *checkout.Order) error { return g.serving.Check("MoonPay", o, g.limits) }
 
 // List tells what MoonPay serves.
 func (g *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
 	return g.serving.List(kind, country, g.limits)
 }
 
-// CreateCheckout makes nothing yet: the URL is made when the payer comes, as it is bound to the payer's address.
-func (g *account) CreateCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
-// FindCheckout finds nothing to find: an order at MoonPay begins with the payer.
-func (g *account) FindCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
-// OpenCheckout makes the signed URL of the widget.
+// OpenCheckout makes the signed URL of the widget; an order at MoonPay begins with the payer.
 func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
 	coin, ok := g.serving.Of(r.Order.Type).Asset(r.Order.CryptoCurrency, r.Order.Network)
 	if !ok {
@@ -156,42 +125,42 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 
 // buyQuery follows widget/on-ramp/customization/parameters. With lockAmount, the amount and both currencies can't be changed,
 // with walletAddress the wallet can't. areFeesIncluded makes the amount what the payer pays in all.
-func (g *account) buyQuery(r gateway.Request, code string) *query {
-	o, q := r.Order, &query{}
-	q.add("apiKey", g.a.Settings["apiKey"])
-	q.add("currencyCode", code)
-	q.add("walletAddress", o.WalletAddress)
-	q.add("walletAddressTag", o.WalletTag)
-	q.add("baseCurrencyCode", strings.ToLower(o.FiatCurrency))
-	q.add("baseCurrencyAmount", o.FiatAmount.String())
-	q.add("areFeesIncluded", "true")
-	q.add("lockAmount", "true")
+func (g *account) buyQuery(r gateway.Request, code string) *gateway.Query {
+	o, q := r.Order, &gateway.Query{}
+	q.Add("apiKey", g.a.Settings["apiKey"])
+	q.Add("currencyCode", code)
+	q.Add("walletAddress", o.WalletAddress)
+	q.Add("walletAddressTag", o.WalletTag)
+	q.Add("baseCurrencyCode", strings.ToLower(o.FiatCurrency))
+	q.Add("baseCurrencyAmount", o.FiatAmount.String())
+	q.Add("areFeesIncluded", "true")
+	q.Add("lockAmount", "true")
 	g.addReferences(q, r)
-	q.add("allowedIpAddress", g.hashAddress(r.Address))
+	q.Add("allowedIpAddress", g.hashAddress(r.Address))
 	return q
 }
 
 // sellQuery follows widget/off-ramp/customization/parameters. lockAmount is said to lock an amount of crypto; whether it locks
 // one of fiat too is not said. Matching the payer's address is documented for buying only, so that nothing is said of it here.
-func (g *account) sellQuery(r gateway.Request, code string) *query {
-	o, q := r.Order, &query{}
-	q.add("apiKey", g.a.Settings["apiKey"])
-	q.add("baseCurrencyCode", code)
-	q.add("quoteCurrencyCode", strings.ToLower(o.FiatCurrency))
-	q.add("quoteCurrencyAmount", o.FiatAmount.String())
-	q.add("lockAmount", "true")
-	q.add("refundWalletAddress", o.WalletAddress)
+func (g *account) sellQuery(r gateway.Request, code string) *gateway.Query {
+	o, q := r.Order, &gateway.Query{}
+	q.Add("apiKey", g.a.Settings["apiKey"])
+	q.Add("baseCurrencyCode", code)
+	q.Add("quoteCurrencyCode", strings.ToLower(o.FiatCurrency))
+	q.Add("quoteCurrencyAmount", o.FiatAmount.String())
+	q.Add("lockAmount", "true")
+	q.Add("refundWalletAddress", o.WalletAddress)
 	g.addReferences(q, r)
 	return q
 }
 
-func (g *account) addReferences(q *query, r gateway.Request) {
+func (g *account) addReferences(q *gateway.Query, r gateway.Request) {
 	o := r.Order
-	q.add("externalTransactionId", referTo(o))
-	q.add("externalCustomerId", cmp.Or(string(o.CustomerID), o.ExternalCustomerID))
-	q.add("email", o.Email)
-	q.add("redirectURL", o.RedirectURL)
-	q.add("language", languageCode(r.Language))
+	q.Add("externalTransactionId", referTo(o))
+	q.Add("externalCustomerId", cmp.Or(string(o.CustomerID), o.ExternalCustomerID))
+	q.Add("email", o.Email)
+	q.Add("redirectURL", o.RedirectURL)
+	q.Add("language", languageCode(r.Language))
 }
 
 // sellSuffix ends the reference of an order to sell. MoonPay doesn't see to it that a reference is used by whom it was made for,
@@ -222,9 +191,9 @@ func (g *account) hashAddress(address netip.Addr) string {
 
 // sign ends the query with its signature (widget/on-ramp/customization/url-signing). What is signed is what is sent, byte by
 // byte, with its question mark.
-func (g *account) sign(q *query) string {
-	text := q.String()
-	return text + "&signature=" + escape(g.mac(text))
+func (g *account) sign(q *gateway.Query) string {
+	text := "?" + q.String()
+	return text + "&signature=" + url.QueryEscape(g.mac(text))
 }
 
 func (g *account) mac(message string) string {
@@ -232,24 +201,3 @@ func (g *account) mac(message string) string {
 	mac.Write([]byte(message))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
-
-// query is a query string that keeps the order of its parameters.
-type query struct{ text strings.Builder }
-
-// add adds a parameter that has a value.
-func (q *query) add(name, value string) {
-	if value == "" {
-		return
-	}
-	if q.text.Len() == 0 {
-		q.text.WriteByte('?')
-	} else {
-		q.text.WriteByte('&')
-	}
-	q.text.WriteString(name + "=" + escape(value))
-}
-
-func (q *query) String() string { return q.text.String() }
-
-// escape writes a space as %20: a plus sign would be one to some.
-func escape(value string) string { return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") }

@@ -3,8 +3,6 @@ package moonpay
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +21,6 @@ const (
 	signatureHeader = "Moonpay-Signature-V2"
 	// toleranceSeconds is ours; MoonPay names none, and may or may not sign a repetition anew.
 	toleranceSeconds = 300
-	maxTextBytes     = 255
 )
 
 // event is what MoonPay posts (api-reference/widget/webhooks).
@@ -99,8 +96,7 @@ func (g *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if _, ours := e.Data.order(sell); e.Data.ID != "" && !ours {
 		return nil, nil // made by other means with the same account
 	}
-	sum := sha256.Sum256(n.Body)
-	u, err := g.update(&e.Data, sell, hex.EncodeToString(sum[:]))
+	u, err := g.update(&e.Data, sell, gateway.Hash(n.Body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -130,10 +126,8 @@ func (g *account) update(t *transaction, sell bool, key string) (gateway.Update,
 	if t.Status == "failed" {
 		u.FailureReason = cmp.Or(t.stageReason(), t.FailureReason)
 	}
-	for _, text := range []string{t.ID, t.ExternalTransactionID, t.Status, u.TransactionHash, u.FailureReason, t.WalletAddress, t.WalletAddressTag} {
-		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
-			return gateway.Update{}, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
-		}
+	if err := gateway.CheckTexts(t.ID, t.ExternalTransactionID, t.Status, u.TransactionHash, u.FailureReason, t.WalletAddress, t.WalletAddressTag); err != nil {
+		return gateway.Update{}, err
 	}
 	if u.Status == checkout.OrderCompleted { // before that these are estimates
 		amount, err := gateway.Number(crypto)
@@ -202,9 +196,8 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	err := g.call.JSON(ctx, gatewaycall.Request{
 		Method: http.MethodGet, URL: g.api + path + url.PathEscape(referTo(o)) + "?apiKey=" + url.QueryEscape(g.a.Settings["apiKey"]),
 	}, &found)
-	var answer *gatewaycall.Error
 	switch {
-	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
+	case gatewaycall.Status(err) == http.StatusNotFound:
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("moonpay: %w", err)
@@ -213,8 +206,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	}
 	var best *gateway.Update
 	for _, t := range found {
-		sum := sha256.Sum256([]byte("polled\n" + t.ID + "\n" + t.Status + "\n" + t.UpdatedAt))
-		u, err := g.update(&t, o.Type == checkout.Sell, hex.EncodeToString(sum[:]))
+		u, err := g.update(&t, o.Type == checkout.Sell, gateway.Hash("polled\n"+t.ID+"\n"+t.Status+"\n"+t.UpdatedAt))
 		if err != nil {
 			return nil, fmt.Errorf("moonpay: a transaction can't be read: %w", err)
 		}

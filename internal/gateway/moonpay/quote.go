@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
@@ -71,7 +69,7 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 	if err != nil {
 		return gateway.Quote{}, refusal(o, err)
 	}
-	told, err := answer.told(o.Type == checkout.Sell, r.Now)
+	told, err := answer.told(o.Type, r.Now)
 	if err != nil {
 		return gateway.Quote{}, fmt.Errorf("moonpay: the quote can't be read: %w", err)
 	}
@@ -100,24 +98,22 @@ func refusal(o *checkout.Order, err error) error {
 }
 
 // told is the quote in our terms.
-func (q *quote) told(sell bool, now time.Time) (gateway.Quote, error) {
+func (q *quote) told(kind checkout.OrderType, now time.Time) (gateway.Quote, error) {
 	told := gateway.Quote{PaymentMethod: ourMethod(q.PaymentMethod), Serves: quoteServes}
 	fiat, crypto, price := q.TotalAmount, q.QuoteCurrencyAmount, q.QuoteCurrencyPrice
-	if sell {
+	if kind == checkout.Sell {
 		fiat, crypto, price = q.QuoteCurrencyAmount, q.BaseCurrencyAmount, q.BaseCurrencyPrice
 		told.PaymentMethod = ourMethod(q.PayoutMethod)
 	}
 	for _, f := range []struct {
-		kind   gateway.FeeType
+		fee    gateway.FeeType
 		amount json.Number
 	}{{gateway.FeeGateway, q.FeeAmount}, {gateway.FeeNetwork, q.NetworkFeeAmount}, {gateway.FeePartner, q.ExtraFeeAmount}} {
 		amount, err := gateway.Number(f.amount)
 		if err != nil {
 			return gateway.Quote{}, err
 		}
-		if amount.IsSet() {
-			told.Fees = append(told.Fees, gateway.Fee{Type: f.kind, Amount: amount})
-		}
+		told.AddFee(f.fee, amount)
 	}
 	for _, n := range []struct {
 		from json.Number
@@ -133,15 +129,9 @@ func (q *quote) told(sell bool, now time.Time) (gateway.Quote, error) {
 		return gateway.Quote{}, errors.New("it has no amounts")
 	}
 	if !told.Rate.IsSet() {
-		fees := told.TotalFees()
-		if sell {
-			fees = decimal.Zero.Sub(fees)
-		}
-		rate, err := gateway.RateOf(told.FiatAmount.Decimal(), fees, told.CryptoAmount)
-		if err != nil {
+		if err := told.SetRate(kind); err != nil {
 			return gateway.Quote{}, err
 		}
-		told.Rate = rate
 	}
 	if until, err := time.Parse(time.RFC3339, q.ExpiresAt); err == nil && until.After(now) {
 		told.Serves = min(until.Sub(now), maxQuoteServes)
@@ -154,8 +144,7 @@ func (g *account) Probe(ctx context.Context) error {
 	err := g.call.JSON(ctx, gatewaycall.Request{
 		Method: http.MethodGet, URL: g.api + "/v3/currencies/btc/limits?" + url.Values{"apiKey": {g.a.Settings["apiKey"]}, "baseCurrencyCode": {"usd"}}.Encode(),
 	}, &struct{}{})
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && answer.Status < 500 && answer.Status != http.StatusTooManyRequests {
+	if status := gatewaycall.Status(err); status > 0 && status < 500 && status != http.StatusTooManyRequests {
 		return fmt.Errorf("moonpay: the apiKey was not taken; copy the publishable key from Developers > API keys: %w", err)
 	}
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
@@ -23,21 +22,13 @@ const (
 var mostAsked = []string{"EUR", "GBP", "USD"}
 
 var builtIn = func() *gateway.Serving {
-	s := &gateway.Serving{Buy: gateway.Served{Assets: assetsOf(builtInBuy)}, Sell: gateway.Served{Assets: assetsOf(builtInSell)}}
+	s := &gateway.Serving{Buy: gateway.Served{Assets: gateway.ServedTable(builtInBuy)}, Sell: gateway.Served{Assets: gateway.ServedTable(builtInSell)}}
 	for _, currency := range mostAsked {
 		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(payments, currency, published{}))
 		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(payouts, currency, published{}))
 	}
 	return s.Tidy()
 }()
-
-func assetsOf(table string) []gateway.ServedAsset {
-	var assets []gateway.ServedAsset
-	for words := range slices.Chunk(strings.Fields(table), 3) {
-		assets = append(assets, gateway.ServedAsset{Code: words[0], Network: words[1], TheirCode: words[2]})
-	}
-	return assets
-}
 
 // chains are Ramp's, as wallets map them (https://github.com/gemwalletcom/core).
 var chains = map[string]string{
@@ -77,7 +68,7 @@ func fiatOf(methods []method, currency string, p published) gateway.ServedFiat {
 	for _, m := range methods {
 		if m.only == "" || m.only == currency {
 			f.Methods = append(f.Methods, gateway.ServedMethod{
-				ID: m.ours, Name: m.name, Theirs: m.theirs, Min: gateway.Limit{Amount: least}, Max: gateway.Limit{Amount: most},
+				ID: m.ours, Name: m.name, Theirs: m.theirs, Min: least, Max: most,
 			})
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +25,6 @@ const (
 	// signatureHeader carries ECDSA over secp256k1 and SHA-256 of the canonical body, as DER in base64 (webhooks).
 	signatureHeader   = "X-Body-Signature"
 	maxSignatureBytes = 256
-	maxTextBytes      = 255
 	// viewTokenLives is how long an order may still be asked about.
 	viewTokenLives = 90 * 24 * time.Hour
 )
@@ -136,8 +134,7 @@ func (g *account) ParseNotification(ctx context.Context, n gateway.Notification)
 	if err := json.Unmarshal(n.Body, &e); err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
-	sum := sha256.Sum256(canonical)
-	u, token, err := g.told(&e, to, hex.EncodeToString(sum[:]))
+	u, token, err := g.told(&e, to, gateway.Hash(canonical))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -197,22 +194,13 @@ func (g *account) told(e *event, to reference, hash string) (u gateway.Update, t
 		err = errors.New("it is not about an order to " + string(to.kind))
 	}
 	u.DedupKey = hash
-	return u, token, errors.Join(err, checkTexts(e.ID, token))
-}
-
-func checkTexts(texts ...string) error {
-	for _, text := range texts {
-		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
-			return fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
-		}
-	}
-	return nil
+	return u, token, errors.Join(err, gateway.CheckTexts(e.ID, token))
 }
 
 // purchased tells of the purchase, whose status is known already.
 func (g *account) purchased(p *purchase, to reference, status checkout.OrderStatus) (gateway.Update, error) {
 	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: p.ID, TransactionHash: p.FinalTxHash}
-	if err := checkTexts(p.ID, p.FinalTxHash, p.ReceiverAddress, p.FiatCurrency, p.Asset.Chain, p.Asset.Symbol); err != nil || p.ID == "" {
+	if err := gateway.CheckTexts(p.ID, p.FinalTxHash, p.ReceiverAddress, p.FiatCurrency, p.Asset.Chain, p.Asset.Symbol); err != nil || p.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
 	}
 	if status != checkout.OrderCompleted {
@@ -234,7 +222,7 @@ func (g *account) purchased(p *purchase, to reference, status checkout.OrderStat
 // sold tells of the sale.
 func (g *account) sold(s *sale, to reference, status checkout.OrderStatus) (gateway.Update, error) {
 	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: s.ID, TransactionHash: s.TransactionHash}
-	if err := checkTexts(s.ID, s.TransactionHash, s.Fiat.Currency, s.Crypto.Asset.Chain, s.Crypto.Asset.Symbol); err != nil || s.ID == "" {
+	if err := gateway.CheckTexts(s.ID, s.TransactionHash, s.Fiat.Currency, s.Crypto.Asset.Chain, s.Crypto.Asset.Symbol); err != nil || s.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
 	}
 	if status != checkout.OrderCompleted {

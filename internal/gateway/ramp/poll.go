@@ -2,8 +2,6 @@ package ramp
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -70,8 +68,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	for _, value := range kept {
 		id, token, _ := strings.Cut(value, " ")
 		u, err := g.ask(ctx, &call, r.Order, id, token)
-		var answer *gatewaycall.Error
-		if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+		if gatewaycall.Status(err) == http.StatusNotFound {
 			continue
 		}
 		if err != nil {
@@ -98,8 +95,7 @@ var (
 func (g *account) get(ctx context.Context, call *gatewaycall.Client, paths []string, id, token string, into any) (err error) {
 	for _, path := range paths {
 		err = call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.api + path + url.PathEscape(id) + "?secret=" + url.QueryEscape(token)}, into)
-		var answer *gatewaycall.Error
-		if !errors.As(err, &answer) || answer.Status != http.StatusNotFound {
+		if gatewaycall.Status(err) != http.StatusNotFound {
 			break
 		}
 	}
@@ -133,8 +129,7 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 	if err != nil {
 		return gateway.Update{}, err
 	}
-	sum := sha256.Sum256([]byte("polled\n" + id + "\n" + version))
-	u.DedupKey = hex.EncodeToString(sum[:])
+	u.DedupKey = gateway.Hash("polled\n" + id + "\n" + version)
 	return u, nil
 }
 

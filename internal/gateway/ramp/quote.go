@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
@@ -70,7 +68,7 @@ func (g *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 		if !ok || string(raw) == "null" {
 			continue
 		}
-		told, err := tell(raw, *coin.Decimals, o.Type == checkout.Sell)
+		told, err := tell(raw, *coin.Decimals, o.Type)
 		if err != nil {
 			return gateway.Quote{}, fmt.Errorf("ramp: the quote can't be read: %w", err)
 		}
@@ -109,7 +107,7 @@ func refusal(o *checkout.Order, err error) error {
 }
 
 // tell is the offer in our terms.
-func tell(raw []byte, decimals int, sell bool) (gateway.Quote, error) {
+func tell(raw []byte, decimals int, kind checkout.OrderType) (gateway.Quote, error) {
 	var from offer
 	if err := json.Unmarshal(raw, &from); err != nil {
 		return gateway.Quote{}, err
@@ -131,26 +129,17 @@ func tell(raw []byte, decimals int, sell bool) (gateway.Quote, error) {
 		if err != nil {
 			return gateway.Quote{}, err
 		}
-		told.Fees = append(told.Fees, gateway.Fee{Type: gateway.FeeGateway, Amount: amount})
+		told.AddFee(gateway.FeeGateway, amount)
 	}
-	if cut.IsSet() {
-		told.Fees = append(told.Fees, gateway.Fee{Type: gateway.FeePartner, Amount: cut})
-	}
-	fees := told.TotalFees()
-	if sell {
-		fees = decimal.Zero.Sub(fees)
-	}
-	rate, err := gateway.RateOf(fiat.Decimal(), fees, crypto)
-	told.Rate = rate
-	return told, err
+	told.AddFee(gateway.FeePartner, cut)
+	return told, told.SetRate(kind)
 }
 
 // Probe asks for the assets by the key. That the signing key is the one whose public half Ramp has, only a payer's visit shows.
 func (g *account) Probe(ctx context.Context) error {
 	var answer published
 	err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.assetsURL("", "EUR")}, &answer)
-	var refused *gatewaycall.Error
-	if errors.As(err, &refused) && refused.Status < 500 && refused.Status != http.StatusTooManyRequests {
+	if status := gatewaycall.Status(err); status > 0 && status < 500 && status != http.StatusTooManyRequests {
 		return fmt.Errorf("ramp: the hostApiKey was not taken; it is of one environment only, and Ramp gives it on request: %w", err)
 	}
 	if err != nil {

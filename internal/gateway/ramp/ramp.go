@@ -20,7 +20,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,14 +75,10 @@ func describe() gateway.Description {
 
 // Open makes the gateway of an account. Both keys must be keys.
 func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
-	var problems []checkout.FieldError
-	var wrong *gateway.SettingsError
-	if err := a.Settings.Check(describe()); errors.As(err, &wrong) {
-		problems = wrong.Problems
-	}
+	var own []checkout.FieldError
 	signing, err := parseSigningKey(a.Settings["signingKey"])
 	if err != nil && a.Settings["signingKey"] != "" {
-		problems = append(problems, checkout.FieldError{Field: "signingKey", Message: "must be an Ed25519 private key, as PKCS#8 in base64 or PEM"})
+		own = append(own, checkout.FieldError{Field: "signingKey", Message: "must be an Ed25519 private key, as PKCS#8 in base64 or PEM"})
 	}
 	documented := webhookDemoKey
 	if a.Environment() == gateway.Production {
@@ -91,13 +86,9 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	}
 	public, err := parsePublicKey(cmp.Or(a.Settings["webhookPublicKey"], documented))
 	if err != nil {
-		problems = append(problems, checkout.FieldError{Field: "webhookPublicKey", Message: "must be a secp256k1 public key, in base64 or PEM"})
+		own = append(own, checkout.FieldError{Field: "webhookPublicKey", Message: "must be a secp256k1 public key, in base64 or PEM"})
 	}
-	if len(problems) > 0 {
-		slices.SortStableFunc(problems, func(a, b checkout.FieldError) int { return cmp.Compare(a.Field, b.Field) })
-		return nil, &gateway.SettingsError{Problems: problems}
-	}
-	limits, err := a.Settings.Limits()
+	limits, err := a.Settings.CheckLimits(describe(), own...)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +138,7 @@ func parsePublicKey(text string) (*secp256k1.PublicKey, error) {
 
 // account is a project's account at Ramp.
 type account struct {
+	gateway.AtOpening
 	a         gateway.Account
 	limits    gateway.Limits
 	api       string
@@ -160,31 +152,16 @@ type account struct {
 // Describe tells what Ramp is.
 func (g *account) Describe() gateway.Description { return describe() }
 
-// Check tells whether Ramp serves the order, by what it published last. No parameter of its widget is for a memo or tag
-// (configuration).
-func (g *account) Check(o *checkout.Order) error {
-	if err := g.serving.Check("Ramp", o, g.limits); err != nil || o.WalletTag == "" {
-		return err
-	}
-	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on to Ramp, and without it the crypto would be lost")
-}
+// Check tells whether Ramp serves the order, by what it published last. None of its assets has a tag, as no parameter of its widget
+// is for one (configuration).
+func (g *account) Check(o *checkout.Order) error { return g.serving.Check("Ramp", o, g.limits) }
 
 // List tells what Ramp serves, the same in all countries that the operator allows: Ramp itself decides by the payer.
 func (g *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
 	return g.serving.List(kind, country, g.limits)
 }
 
-// CreateCheckout makes nothing yet: the URL is made when the payer comes, as its signature carries the time.
-func (g *account) CreateCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
-// FindCheckout finds nothing to find: an order at Ramp begins with the payer.
-func (g *account) FindCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
-// OpenCheckout makes the signed URL of the widget.
+// OpenCheckout makes the signed URL of the widget; an order at Ramp begins with the payer.
 func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
 	o := r.Order
 	coin, ok := g.serving.Of(o.Type).Asset(o.CryptoCurrency, o.Network)
@@ -198,9 +175,9 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	if secret := g.a.Settings["ipHashSecret"]; secret != "" {
 		// As published by one who works on it (https://github.com/macbem/signed-url-test); the documentation is silent.
 		sum := sha256.Sum256([]byte(secret + "-" + g.a.Settings["hostApiKey"] + "-" + r.Address.Unmap().WithZone("").String()))
-		q.add("ipHash", hex.EncodeToString(sum[:]))
+		q.Add("ipHash", hex.EncodeToString(sum[:]))
 	}
-	q.add("timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
+	q.Add("timestamp", strconv.FormatInt(r.Now.UnixMilli(), 10))
 	// What is signed is what is sent, byte by byte, here without a question mark.
 	text := q.String()
 	signature := base64.StdEncoding.EncodeToString(ed25519.Sign(g.signing, []byte(text)))
@@ -211,49 +188,33 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 // query has the unified parameters (search-params-migration, configuration), among which there is none for a language.
 // enabledCryptoAssets and userAddress lock; the amount is a suggestion that the payer may change, as is the currency: what
 // was paid is told when the notification comes.
-func (g *account) query(r gateway.Request, code string) *query {
-	o, q := r.Order, &query{}
-	q.add("hostApiKey", g.a.Settings["hostApiKey"])
-	q.add("userAddress", o.WalletAddress)
+func (g *account) query(r gateway.Request, code string) *gateway.Query {
+	o, q := r.Order, &gateway.Query{}
+	q.Add("hostApiKey", g.a.Settings["hostApiKey"])
+	q.Add("userAddress", o.WalletAddress)
 	flow := "ONRAMP"
 	if o.Type == checkout.Sell {
 		flow = "OFFRAMP"
 	}
-	q.add("enabledFlows", flow)
-	q.add("defaultFlow", flow)
-	q.add("enabledCryptoAssets", code)
+	q.Add("enabledFlows", flow)
+	q.Add("defaultFlow", flow)
+	q.Add("enabledCryptoAssets", code)
 	if o.Type == checkout.Sell {
-		q.add("inAsset", code)
-		q.add("outAsset", o.FiatCurrency)
-		q.add("outAssetValue", o.FiatAmount.String())
+		q.Add("inAsset", code)
+		q.Add("outAsset", o.FiatCurrency)
+		q.Add("outAssetValue", o.FiatAmount.String())
 	} else {
-		q.add("inAsset", o.FiatCurrency)
-		q.add("inAssetValue", o.FiatAmount.String())
-		q.add("outAsset", code)
+		q.Add("inAsset", o.FiatCurrency)
+		q.Add("inAssetValue", o.FiatAmount.String())
+		q.Add("outAsset", code)
 	}
-	q.add("userEmailAddress", o.Email)
-	q.add("selectedCountryCode", o.Country)
-	q.add("finalUrl", o.RedirectURL)
+	q.Add("userEmailAddress", o.Email)
+	q.Add("selectedCountryCode", o.Country)
+	q.Add("finalUrl", o.RedirectURL)
 	name := "webhookStatusUrl"
 	if o.Type == checkout.Sell {
 		name = "offrampWebhookV3Url"
 	}
-	q.add(name, g.a.NotifyURL+"?"+g.referTo(o))
+	q.Add(name, g.a.NotifyURL+"?"+g.referTo(o))
 	return q
 }
-
-// query is a query string that keeps the order of its parameters.
-type query struct{ text strings.Builder }
-
-// add adds a parameter that has a value. A space is written as %20: a plus sign would be one to some.
-func (q *query) add(name, value string) {
-	if value == "" {
-		return
-	}
-	if q.text.Len() > 0 {
-		q.text.WriteByte('&')
-	}
-	q.text.WriteString(name + "=" + strings.ReplaceAll(url.QueryEscape(value), "+", "%20"))
-}
-
-func (q *query) String() string { return q.text.String() }

@@ -177,8 +177,9 @@ func (a *account) makeLists() map[region]gateway.Catalogue {
 	for _, r := range []region{regionUnknown, regionUS, regionEU} {
 		c := gateway.Catalogue{Methods: methods}
 		for _, code := range fiats {
-			least, most := a.limitsIn(code)
-			c.Fiats = append(c.Fiats, gateway.Fiat{Currency: code, Min: least, Max: most, Methods: methodsOf(code)})
+			f := gateway.Fiat{Currency: code, Methods: methodsOf(code)}
+			f.Narrow(a.limits)
+			c.Fiats = append(c.Fiats, f)
 		}
 		for _, coin := range asset.Assets() {
 			entry := gateway.Asset{Code: coin.Code}

@@ -46,7 +46,7 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if err := json.Unmarshal(n.Body, &e); err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
-	if e.ID == "" || e.Type == "" || !legible(e.ID) {
+	if e.ID == "" || e.Type == "" || gateway.CheckTexts(e.ID) != nil {
 		return nil, fmt.Errorf("%w: id and type of an event are required", gateway.ErrMalformed)
 	}
 	if e.Type != eventType || e.Livemode != a.live || e.Account != "" {

@@ -6,16 +6,17 @@ import (
 
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
 // paidDetails are what of transaction_details is only compared with the order.
 type paidDetails struct {
-	SourceAmount        text   `json:"source_amount"`
-	SourceCurrency      string `json:"source_currency"`
-	DestinationCurrency string `json:"destination_currency"`
-	DestinationNetwork  string `json:"destination_network"`
-	WalletAddress       string `json:"wallet_address"`
+	SourceAmount        gateway.Digits `json:"source_amount"`
+	SourceCurrency      string         `json:"source_currency"`
+	DestinationCurrency string         `json:"destination_currency"`
+	DestinationNetwork  string         `json:"destination_network"`
+	WalletAddress       string         `json:"wallet_address"`
 	WalletAddresses     struct {
 		Tags map[string]string `json:"destination_tags"`
 	} `json:"wallet_addresses"`
@@ -33,13 +34,13 @@ func (a *account) paid(s *session) checkout.Paid {
 	if currency, known := money.LookupCurrency(d.SourceCurrency); known {
 		p.FiatCurrency = currency.Code
 	}
-	if sum, err := amount(d.SourceAmount); err == nil && a.live && p.FiatCurrency != "" {
+	if sum, err := d.SourceAmount.Amount(); err == nil && a.live && p.FiatCurrency != "" {
 		p.FiatAmount = sum
 	}
-	if legible(d.WalletAddress) {
+	if gateway.CheckTexts(d.WalletAddress) == nil {
 		p.WalletAddress = d.WalletAddress
 	}
-	if tag := d.WalletAddresses.Tags[memberName(p.Network)]; p.WalletAddress != "" && legible(tag) {
+	if tag := d.WalletAddresses.Tags[memberName(p.Network)]; p.WalletAddress != "" && gateway.CheckTexts(tag) == nil {
 		p.WalletTag = tag
 	}
 	return p

@@ -2,8 +2,6 @@ package stripe
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,8 +24,7 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	}
 	var s session
 	err := a.ask(ctx, http.MethodGet, sessionsPath+"/"+url.PathEscape(o.ExternalOrderID), nil, "", &s)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+	if gatewaycall.Status(err) == http.StatusNotFound {
 		return nil, nil
 	}
 	if err != nil {
@@ -45,8 +42,7 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	if err != nil {
 		return nil, fmt.Errorf("stripe: %w", err)
 	}
-	sum := sha256.Sum256([]byte(s.ID + "\x00" + s.Status))
-	u.DedupKey = hex.EncodeToString(sum[:])
+	u.DedupKey = gateway.Hash(s.ID + "\x00" + s.Status)
 	return []gateway.Update{u}, nil
 }
 
@@ -73,8 +69,7 @@ func (a *account) paidEarlier(ctx context.Context, o *checkout.Order, last sessi
 		"created[gte]": {strconv.FormatInt(o.CreatedAt.Add(-clockSkew).Unix(), 10)},
 		"created[lte]": {strconv.FormatInt(o.CheckoutExpiresAt().Add(clockSkew).Unix(), 10)},
 	}, "", &list)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && (answer.Status == http.StatusBadRequest || answer.Status == http.StatusForbidden) {
+	if status := gatewaycall.Status(err); status == http.StatusBadRequest || status == http.StatusForbidden {
 		return last, nil
 	}
 	if err != nil {

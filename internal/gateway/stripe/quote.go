@@ -16,7 +16,6 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
 // The reference and the guide on upgrading have the first path (https://docs.stripe.com/api/crypto/onramp_quotes), the
@@ -26,20 +25,17 @@ var quotesPaths = []string{"/v1/crypto/onramp_quotes", "/v1/crypto/onramp/quotes
 // quoteServes is how long a price is shown: it is an estimate, and Stripe doesn't tell how long it holds.
 const quoteServes = time.Minute
 
-// ratePlaces bounds the decimal places of a rate.
-const ratePlaces = 12
-
 type quotes struct {
 	Networks map[string][]offer `json:"destination_network_quotes"`
 }
 
 type offer struct {
-	Currency string `json:"destination_currency"`
-	Amount   text   `json:"destination_amount"`
-	Total    text   `json:"source_total_amount"`
+	Currency string         `json:"destination_currency"`
+	Amount   gateway.Digits `json:"destination_amount"`
+	Total    gateway.Digits `json:"source_total_amount"`
 	Fees     struct {
-		Network     text `json:"network_fee_monetary"`
-		Transaction text `json:"transaction_fee_monetary"`
+		Network     gateway.Digits `json:"network_fee_monetary"`
+		Transaction gateway.Digits `json:"transaction_fee_monetary"`
 	} `json:"fees"`
 }
 
@@ -49,8 +45,7 @@ func (a *account) askQuotes(ctx context.Context, form url.Values) (quotes, error
 	for _, path := range quotesPaths {
 		var q quotes
 		err = a.ask(ctx, http.MethodGet, path, form, "", &q)
-		var answer *gatewaycall.Error
-		if !errors.As(err, &answer) || answer.Status != http.StatusNotFound {
+		if gatewaycall.Status(err) != http.StatusNotFound {
 			return q, err
 		}
 	}
@@ -93,25 +88,19 @@ func (a *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 func (o *offer) quote() (gateway.Quote, error) {
 	var q gateway.Quote
 	var errTotal, errCrypto error
-	q.FiatAmount, errTotal = amount(o.Total)
-	q.CryptoAmount, errCrypto = amount(o.Amount)
-	gatewayFee, errGateway := amount(o.Fees.Transaction)
-	networkFee, errNetwork := amount(o.Fees.Network)
+	q.FiatAmount, errTotal = o.Total.Amount()
+	q.CryptoAmount, errCrypto = o.Amount.Amount()
+	gatewayFee, errGateway := o.Fees.Transaction.Amount()
+	networkFee, errNetwork := o.Fees.Network.Amount()
 	if err := errors.Join(errTotal, errCrypto, errGateway, errNetwork); err != nil {
 		return gateway.Quote{}, fmt.Errorf("stripe: the price can't be read: %w", err)
 	}
 	if !q.FiatAmount.IsSet() || !q.CryptoAmount.IsSet() {
 		return gateway.Quote{}, errors.New("stripe: the price lacks its total or crypto amount")
 	}
-	if gatewayFee.IsSet() {
-		q.Fees = append(q.Fees, gateway.Fee{Type: gateway.FeeGateway, Amount: gatewayFee})
-	}
-	if networkFee.IsSet() {
-		q.Fees = append(q.Fees, gateway.Fee{Type: gateway.FeeNetwork, Amount: networkFee})
-	}
-	rate := q.FiatAmount.Decimal().Sub(q.TotalFees()).DivRound(q.CryptoAmount.Decimal(), ratePlaces)
-	var err error
-	if q.Rate, err = money.Parse(rate.String()); err != nil {
+	q.AddFee(gateway.FeeGateway, gatewayFee)
+	q.AddFee(gateway.FeeNetwork, networkFee)
+	if err := q.SetRate(checkout.Buy); err != nil {
 		return gateway.Quote{}, fmt.Errorf("stripe: the price comes to no rate: %w", err)
 	}
 	return q, nil

@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,38 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
-
-	"github.com/shopspring/decimal"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
 const sessionsPath = "/v1/crypto/onramp_sessions"
-
-const maxTextBytes = 255 // of ids and hashes; more is none of theirs
-
-// text is a JSON string or number, as its digits; null is empty.
-type text string
-
-func (t *text) UnmarshalJSON(raw []byte) error {
-	var s string
-	if len(raw) > 0 && raw[0] == '"' {
-		err := json.Unmarshal(raw, &s)
-		*t = text(s)
-		return err
-	}
-	var n json.Number
-	err := json.Unmarshal(raw, &n)
-	*t = text(n)
-	return err
-}
 
 // session is a crypto.onramp_session (https://docs.stripe.com/api/crypto/onramp_sessions/object). Its client_secret is not
 // read: whoever has it can drive the session.
@@ -52,8 +30,8 @@ type session struct {
 }
 
 type details struct {
-	DestinationAmount text   `json:"destination_amount"`
-	TransactionID     string `json:"transaction_id"`
+	DestinationAmount gateway.Digits `json:"destination_amount"`
+	TransactionID     string         `json:"transaction_id"`
 }
 
 // referenceKey is the metadata under which a session has the order's id.
@@ -80,11 +58,11 @@ func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.
 	if made.ID == "" || made.RedirectURL == "" {
 		return gateway.Checkout{}, errors.New("stripe: the answer has no session with a redirect_url; the account may have no hosted onramp")
 	}
-	if u, err := url.Parse(made.RedirectURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+	if _, err := gateway.CheckoutURL(made.RedirectURL, ""); err != nil {
 		return gateway.Checkout{}, errors.New("stripe: the session's redirect_url is no URL")
 	}
-	if len(made.ID) > maxTextBytes {
-		return gateway.Checkout{}, errors.New("stripe: the session's id is too long for one")
+	if err := gateway.CheckTexts(made.ID); err != nil {
+		return gateway.Checkout{}, fmt.Errorf("stripe: the session's id: %w", err)
 	}
 	return gateway.Checkout{URL: made.RedirectURL, ExternalOrderID: made.ID}, nil
 }
@@ -101,26 +79,18 @@ func (a *account) sessionForm(r gateway.Request) url.Values {
 		"wallet_addresses[" + memberName(p.network) + "]": {o.WalletAddress}, "lock_wallet_address": {"true"},
 		"metadata[" + referenceKey + "]": {string(o.ID)},
 	}
-	if r.Order.WalletTag != "" {
-		form.Set("wallet_addresses[destination_tags]["+memberName(p.network)+"]", r.Order.WalletTag)
+	if o.WalletTag != "" {
+		form.Set("wallet_addresses[destination_tags]["+memberName(p.network)+"]", o.WalletTag)
 	}
-	if address := r.Address.Unmap(); public(address) {
-		form.Set("customer_ip_address", address.String())
+	// It says where the payer is, which is all that Stripe asks it for: a session for one that can't be placed may be refused.
+	if address := gateway.PublicAddress(r.Address); address != "" {
+		form.Set("customer_ip_address", address)
 	}
-	parameter := a.Settings["emailParameter"]
-	if parameter == "" {
-		parameter = emailCustomer
-	}
+	parameter := cmp.Or(a.Settings["emailParameter"], emailCustomer)
 	if o.Email != "" && parameter != emailNone {
 		form.Set(parameter+"[email]", o.Email)
 	}
 	return form
-}
-
-// public tells whether the address says where the payer is, which is all that Stripe asks it for: a session for an address
-// that can't be placed may be refused.
-func public(address netip.Addr) bool {
-	return address.IsValid() && address.IsGlobalUnicast() && !address.IsPrivate()
 }
 
 // createSession makes the session, once for each form and try.
@@ -133,10 +103,7 @@ func (a *account) createSession(ctx context.Context, id checkout.OrderID, form u
 
 // failedFor tells of a failure that Stripe repeats for a day to each request with the same key
 // (https://docs.stripe.com/api/idempotent_requests), so that the payer would get no session until then.
-func failedFor(err error) bool {
-	var answer *gatewaycall.Error
-	return errors.As(err, &answer) && answer.Status == http.StatusInternalServerError
-}
+func failedFor(err error) bool { return gatewaycall.Status(err) == http.StatusInternalServerError }
 
 // failure is the body of an error (https://docs.stripe.com/api/errors).
 type failure struct {
@@ -223,13 +190,11 @@ func (a *account) update(s *session, id checkout.OrderID) (gateway.Update, error
 	if !strings.HasPrefix(d.TransactionID, "cxt_") {
 		u.TransactionHash = d.TransactionID
 	}
-	for _, text := range []string{string(id), s.ID, s.Status, d.TransactionID} {
-		if !legible(text) {
-			return u, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
-		}
+	err := gateway.CheckTexts(string(id), s.ID, s.Status, d.TransactionID)
+	if err != nil {
+		return u, err
 	}
-	var err error
-	if u.CryptoAmount, err = amount(d.DestinationAmount); err != nil {
+	if u.CryptoAmount, err = d.DestinationAmount.Amount(); err != nil {
 		return u, err
 	}
 	if u.Status == checkout.OrderFailed {
@@ -237,33 +202,4 @@ func (a *account) update(s *session, id checkout.OrderID) (gateway.Update, error
 	}
 	u.Paid = a.paid(s)
 	return u, nil
-}
-
-func legible(text string) bool { // a database's text holds no NUL
-	return len(text) <= maxTextBytes && !strings.ContainsRune(text, 0)
-}
-
-var errAmount = errors.New("an amount is not a plain decimal number")
-
-var amountForm = regexp.MustCompile(`^[0-9]{1,40}(\.[0-9]{1,40})?$`)
-
-// amount reads an amount, with the digits as they are; it is not set where it is missing or 0.
-func amount(digits text) (money.Amount, error) {
-	if digits == "" {
-		return money.Amount{}, nil
-	}
-	if !amountForm.MatchString(string(digits)) {
-		return money.Amount{}, errAmount
-	}
-	d, err := decimal.NewFromString(string(digits))
-	if err != nil {
-		return money.Amount{}, err
-	}
-	if d.Exponent() < -money.MaxFractionDigits {
-		d = d.Truncate(money.MaxFractionDigits)
-	}
-	if d.IsZero() {
-		return money.Amount{}, nil
-	}
-	return money.FromDecimal(d)
 }

@@ -5,7 +5,6 @@
 package stripe
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +18,6 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
 // ID names Stripe on the wire.
@@ -61,6 +59,7 @@ func describe() gateway.Description {
 // account is Stripe for one project.
 type account struct {
 	gateway.Account
+	gateway.AtOpening
 	limits  gateway.Limits
 	secrets []string // of webhooks
 	live    bool
@@ -77,14 +76,8 @@ var (
 
 // Open makes the gateway of one account. The error is a *gateway.SettingsError.
 func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
-	var wrong gateway.SettingsError
-	var found *gateway.SettingsError
-	if errors.As(a.Settings.Check(describe()), &found) {
-		wrong.Problems = found.Problems
-	}
-	add := func(key, message string) {
-		wrong.Problems = append(wrong.Problems, checkout.FieldError{Field: key, Message: message})
-	}
+	var own []checkout.FieldError
+	add := func(key, message string) { own = append(own, checkout.FieldError{Field: key, Message: message}) }
 	key, live := a.Settings["secretKey"], a.Environment() == gateway.Production
 	switch form := keyForm.FindStringSubmatch(key); {
 	case key == "":
@@ -102,11 +95,7 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	if v := a.Settings["apiVersion"]; v != "" && !versionForm.MatchString(v) {
 		add("apiVersion", "must begin with a date, such as 2024-04-10")
 	}
-	if len(wrong.Problems) > 0 {
-		slices.SortStableFunc(wrong.Problems, func(x, y checkout.FieldError) int { return cmp.Compare(x.Field, y.Field) })
-		return nil, &wrong
-	}
-	limits, err := a.Settings.Limits()
+	limits, err := a.Settings.CheckLimits(describe(), own...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,22 +130,9 @@ func tagged(o *checkout.Order) error {
 	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on: Stripe takes no memo or destination tag on "+o.Network+"; use an address that needs none, or another gateway")
 }
 
-// limitsIn are the operator's limits in the currency.
-func (a *account) limitsIn(currency string) (least, most money.Amount) {
-	if a.limits.Currency != "" && a.limits.Currency != currency {
-		return money.Amount{}, money.Amount{}
-	}
-	return a.limits.Min, a.limits.Max
-}
-
 // CreateCheckout asks nobody: the session is made when the payer comes. What could not be made then is refused here.
 func (a *account) CreateCheckout(_ context.Context, r gateway.Request) (gateway.Checkout, error) {
 	return gateway.Checkout{}, makeable(r)
-}
-
-// FindCheckout finds what CreateCheckout gives, which nobody has to remember.
-func (a *account) FindCheckout(_ context.Context, _ gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
 }
 
 // makeable tells whether all is there that a session is made of.
@@ -194,11 +170,7 @@ func (a *account) ask(ctx context.Context, method, path string, form url.Values,
 func (a *account) Probe(ctx context.Context) error {
 	var list json.RawMessage
 	err := a.ask(ctx, http.MethodGet, "/v1/crypto/onramp_sessions", url.Values{"limit": {"1"}}, "", &list)
-	var answer *gatewaycall.Error
-	if !errors.As(err, &answer) {
-		return err
-	}
-	switch answer.Status {
+	switch gatewaycall.Status(err) {
 	case http.StatusUnauthorized:
 		return errors.Join(errors.New("stripe does not take the secretKey: copy it again from the dashboard, under Developers, API keys"), err)
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:

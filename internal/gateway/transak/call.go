@@ -52,8 +52,7 @@ func (a *account) authorised(ctx context.Context, r gatewaycall.Request, into an
 		r.Header.Set("Access-Token", token)
 		client := gatewaycall.Client{HTTP: a.http, Secrets: []string{a.apiSecret, token}}
 		err = client.JSON(ctx, r, into)
-		var answer *gatewaycall.Error
-		if attempt == 2 || !errors.As(err, &answer) || answer.Status != http.StatusUnauthorized {
+		if attempt == 2 || gatewaycall.Status(err) != http.StatusUnauthorized {
 			return err
 		}
 		if err := a.Tokens.Reject(ctx, tokenName, token); err != nil {
@@ -94,8 +93,7 @@ func (a *account) renew(ctx context.Context) (gateway.Token, error) {
 func (a *account) Probe(ctx context.Context) error {
 	r := gatewaycall.Request{Method: http.MethodGet, URL: a.apiURL + "/partners/api/v2/orders?limit=1", Header: a.header(netip.Addr{})}
 	err := a.authorised(ctx, r, nil)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && (answer.Status == http.StatusUnauthorized || answer.Status == http.StatusForbidden) {
+	if status := gatewaycall.Status(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
 		return fmt.Errorf("transak: apiKey and apiSecret are not taken: see that they are of the account's environment, and that Transak has this server's addresses on its list: %w", err)
 	}
 	return err

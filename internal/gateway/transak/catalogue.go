@@ -10,6 +10,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 // The lists that Transak publishes. Their members are as public wallets read them (gemwalletcom/core,
@@ -106,14 +107,14 @@ func (f *listedFiat) add(s *gateway.Serving) error {
 		}
 		payOut := method
 		if m.LimitCurrency == "" || m.LimitCurrency == f.Symbol {
-			for text, into := range map[*json.Number]*gateway.Limit{
+			for text, into := range map[*json.Number]*money.Amount{
 				&m.Min: &method.Min, &m.Max: &method.Max, &m.MinPayOut: &payOut.Min, &m.MaxPayOut: &payOut.Max,
 			} {
 				amount, err := gateway.Number(*text)
 				if err != nil {
 					return fmt.Errorf("transak: a limit of %s by %s %w", f.Symbol, m.ID, err)
 				}
-				into.Amount = amount
+				*into = amount
 			}
 		}
 		buy.Methods = append(buy.Methods, method)

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,8 +163,7 @@ func (a *account) ParseNotification(ctx context.Context, n gateway.Notification)
 	if claims.WebhookData.swapped() && gateway.Furthest(outcomeOf(claims.WebhookData.Status).status) <= gateway.Furthest(checkout.OrderPending) {
 		return nil, nil // as long as nothing is paid, the payer may still do what was ordered
 	}
-	sum := sha256.Sum256([]byte(body.Data))
-	u, err := a.update(claims.WebhookData, hex.EncodeToString(sum[:]))
+	u, err := a.update(claims.WebhookData, gateway.Hash(body.Data))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}

@@ -54,21 +54,14 @@ func (a *account) Quote(ctx context.Context, r gateway.QuoteRequest) (gateway.Qu
 	if err != nil {
 		return gateway.Quote{}, err
 	}
-	fees := p.fee.Decimal()
-	if o.Type == checkout.Sell {
-		fees = fees.Neg()
+	q := gateway.Quote{FiatAmount: p.fiat, CryptoAmount: p.crypto, Fees: p.fees, PaymentMethod: r.PaymentMethod, Serves: quoteServes}
+	if q.PaymentMethod == "" && p.method != "" {
+		q.PaymentMethod = methodOf(p.method, "").ID
 	}
-	rate, err := gateway.RateOf(p.fiat.Decimal(), fees, p.crypto)
-	if err != nil {
+	if err := q.SetRate(o.Type); err != nil {
 		return gateway.Quote{}, fmt.Errorf("transak: the price: %w", err)
 	}
-	method := r.PaymentMethod
-	if method == "" && p.method != "" {
-		method = methodOf(p.method, "").ID
-	}
-	return gateway.Quote{
-		FiatAmount: p.fiat, CryptoAmount: p.crypto, Rate: rate, Fees: p.fees, PaymentMethod: method, Serves: quoteServes,
-	}, nil
+	return q, nil
 }
 
 // price prices the order. A purchase is asked for by its fiat amount. A sale can be asked for by its crypto amount alone, so

@@ -62,6 +62,7 @@ func describe() gateway.Description {
 // account is a project's account at Transak.
 type account struct {
 	gateway.Account
+	gateway.AtOpening
 	http               *http.Client
 	limits             gateway.Limits
 	serving            *gateway.Serving
@@ -87,10 +88,7 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	check("apiKey", keyForm, "must be the key as the dashboard shows it, without space")
 	check("apiSecret", keyForm, "must be the secret as the dashboard shows it, without space")
 	check("referrerDomain", referrerForm, "must be a domain without scheme and path, such as shop.example")
-	if err := a.Settings.Check(describe(), own...); err != nil {
-		return nil, err
-	}
-	limits, err := a.Settings.Limits()
+	limits, err := a.Settings.CheckLimits(describe(), own...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,26 +109,11 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 func (a *account) Describe() gateway.Description { return describe() }
 
 // Check tells whether Transak serves the order.
-func (a *account) Check(o *checkout.Order) error {
-	if err := a.serving.Check(name, o, a.limits); err != nil {
-		return err
-	}
-	return a.serving.CheckTag(name, o)
-}
+func (a *account) Check(o *checkout.Order) error { return a.serving.Check(name, o, a.limits) }
 
 // List tells what Check lets pass.
 func (a *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
 	return a.serving.List(kind, country, a.limits)
-}
-
-// CreateCheckout asks nobody: the URL is made when the payer comes.
-func (a *account) CreateCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
-}
-
-// FindCheckout asks nobody either.
-func (a *account) FindCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
-	return gateway.Checkout{}, nil
 }
 
 // widgetParams are the widget's parameters, https://docs.transak.com/customization/query-parameters. Those whose name
