@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +108,35 @@ func TestGateway(t *testing.T) {
 	dev.stop(t)
 	if log := dev.stderr.String(); strings.Contains(log, "3f1f0f7e") || strings.Contains(log, "wk_test_key") {
 		t.Errorf("the log has a secret:\n%s", log)
+	}
+}
+
+// TestGatewayPages: each gateway has its page, and its row in the table, in the order of the registry, which is the order in which
+// gateways come that are equal otherwise.
+func TestGatewayPages(t *testing.T) {
+	t.Parallel()
+	help, err := sliproad(t, nil, "gateway", "set", "--help")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, help)
+	}
+	page, err := os.ReadFile("../../docs/gateways.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := func(pattern, text string) (found []string) {
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			found = append(found, match[1])
+		}
+		return found
+	}
+	registered := ids(`(?m)^Settings of ([^ :]+):`, help)
+	rows := ids("(?m)^\\| `([^`]+)` \\|.*\\(gateways/[^)]+\\.md\\) \\|$", string(page))
+	if len(registered) == 0 || !slices.Equal(registered, rows) {
+		t.Errorf("the gateways are %q, and docs/gateways.md has the rows %q", registered, rows)
+	}
+	for _, id := range registered {
+		if _, err := os.Stat("../../docs/gateways/" + id + ".md"); err != nil {
+			t.Error(err)
+		}
 	}
 }

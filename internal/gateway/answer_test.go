@@ -22,6 +22,42 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestDigits(t *testing.T) {
+	t.Parallel()
+	long := "0." + strings.Repeat("3", 19)
+	for raw, want := range map[string]string{
+		`1.50`: "1.50", `"1.50"`: "1.50", `0`: "", `"0.000"`: "", `""`: "", `null`: "", long: long[:20], `"0.0000000000000000001"`: "",
+		`-1`: "error", `1e3`: "error", `"much"`: "error", `" 1"`: "error", `true`: "error", `[1]`: "error", `{}`: "error",
+		`"` + strings.Repeat("9", 41) + `"`: "error",
+	} {
+		var told struct{ A gateway.Digits }
+		err := json.Unmarshal([]byte(`{"a":`+raw+`}`), &told)
+		amount, errAmount := told.A.Amount()
+		got := amount.String()
+		if errors.Join(err, errAmount) != nil {
+			got = "error"
+		}
+		if got != want {
+			t.Errorf("%s is %q, %v; want %q", raw, got, errors.Join(err, errAmount), want)
+		}
+	}
+	if d, err := gateway.Digits("-1.5").Decimal(); err != nil || d.String() != "-1.5" {
+		t.Errorf("-1.5 is %s, %v", d, err)
+	}
+}
+
+func TestCheckTexts(t *testing.T) {
+	t.Parallel()
+	if err := gateway.CheckTexts("", "0x1", strings.Repeat("x", 255)); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{strings.Repeat("x", 256), "a\x00"} {
+		if gateway.CheckTexts("0x1", bad) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 func TestCheckoutURL(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ text, base, want string }{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/money"
 )
@@ -99,5 +100,21 @@ func TestRateOf(t *testing.T) {
 	}
 	if rate, err = gateway.RateOf(decimal.NewFromInt(100), decimal.Zero, money.Amount{}); err == nil {
 		t.Errorf("a rate for nothing is %s", rate)
+	}
+	for kind, want := range map[checkout.OrderType]string{checkout.Buy: "3300", checkout.Sell: "3366.666666666667"} {
+		var q gateway.Quote
+		if q.FiatAmount, err = money.Parse("100"); err != nil {
+			t.Fatal(err)
+		}
+		fee, err := money.Parse("1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.CryptoAmount = crypto
+		q.AddFee(gateway.FeeGateway, fee)
+		q.AddFee(gateway.FeeNetwork, money.Amount{})
+		if err := q.SetRate(kind); err != nil || q.Rate.String() != want || len(q.Fees) != 1 {
+			t.Errorf("the rate to %s is %s, %v, with the fees %v; want %s", kind, q.Rate, err, q.Fees, want)
+		}
 	}
 }

@@ -87,7 +87,7 @@ func TestFailures(t *testing.T) {
 			client := &gatewaycall.Client{Secrets: []string{"", "se cret/+"}}
 			err := client.JSON(t.Context(), gatewaycall.Request{Method: tt.method, URL: address + "/v1/quote?key=" + url.QueryEscape("se cret/+")}, &struct{}{})
 			var told *gatewaycall.Error
-			if errors.As(err, &told) != (tt.status != 0) || told != nil && told.Status != tt.status || asked.Load() != tt.asked {
+			if errors.As(err, &told) != (tt.status != 0) || gatewaycall.Status(err) != tt.status || asked.Load() != tt.asked {
 				t.Fatalf("%v after %d requests", err, asked.Load())
 			}
 			if text := err.Error(); !strings.Contains(text, tt.text) || strings.Contains(text, "cret") || len(text) > 700 {

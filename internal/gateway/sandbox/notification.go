@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -24,8 +23,7 @@ const SignatureHeader = "X-Sandbox-Signature"
 const ToleranceSeconds = 300
 
 const (
-	maxSignatures = 8   // of one notification
-	maxTextBytes  = 255 // of ids and hashes; more is none of ours
+	maxSignatures = 8 // of one notification
 	timeForm      = "2006-01-02T15:04:05.000Z"
 )
 
@@ -119,12 +117,7 @@ func (n *notification) check() error {
 	if n.ID == "" || n.OrderID == "" || n.Status == "" {
 		return errors.New("id, orderId and status are required")
 	}
-	for _, text := range []string{n.ID, n.OrderID, n.ExternalOrderID, n.Status, n.TransactionHash, n.FailureReason} {
-		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
-			return fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
-		}
-	}
-	return nil
+	return gateway.CheckTexts(n.ID, n.OrderID, n.ExternalOrderID, n.Status, n.TransactionHash, n.FailureReason)
 }
 
 func statusOf(status string) checkout.OrderStatus {
