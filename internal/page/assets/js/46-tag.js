@@ -15,7 +15,7 @@ const tagCode = (tag) => el("code", { class: "tag", dir: "ltr", translate: "no" 
 function tagField() {
   const input = el("input", {
     spellcheck: "false", autocapitalize: "off", autocorrect: "off", dir: "ltr", maxlength: 255, input: () => changed("walletTag"),
-    change: () => { input.value = valueOf("walletTag"); },
+    change: () => { input.value = valueOf("walletTag"); saveTyped(); },
   });
   input.value = initial("walletTag");
   return field("walletTag", text("tag_optional"), input, text("tag_hint"));

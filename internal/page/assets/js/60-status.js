@@ -99,7 +99,8 @@ function actions(state) {
       framed && el("span", { class: "unseen" }, ` (${text("new_window")})`)));
   }
   const back = returnURL();
-  const done = FINAL[state] || state === "processing" || place.returned; // who has come back from the gateway can go on to the shop
+  const over = state === "deposit" && depositOver();
+  const done = FINAL[state] || state === "processing" || over || place.returned; // who has come back from the gateway can go on to the shop
   if (done && place.popup) list.push(el("button", { type: "button", click: () => close() }, text("close_button")));
   else if (done && back) list.push(backLink(back, FINAL[state]));
   else if (done && partner) list.push(el("button", { type: "button", click: () => tell("close") }, text("close_button")));

@@ -35,10 +35,17 @@ function depositRow(name, label, value, node, ...content) {
 }
 
 function copyButton(name, label, value, node) {
-  const button = el("button", { type: "button", class: "small", [`data-copy-${name}`]: "", "aria-label": `${text("copy")}: ${label}`, click: async () => {
-    if (await copied(value, node)) say(button.textContent = text("copied"));
-    setTimeout(() => { button.textContent = text("copy"); }, 3000);
-  } }, text("copy"));
+  const button = el("button", { type: "button", class: "small", [`data-copy-${name}`]: "", click: async () => {
+    if (!await copied(value, node)) return;
+    say(text("copied"));
+    write("copied");
+    setTimeout(write, 3000, "copy");
+  } });
+  const write = (key) => {
+    button.textContent = text(key);
+    button.setAttribute("aria-label", `${text(key)}: ${label}`);
+  };
+  write("copy");
   return button;
 }
 
