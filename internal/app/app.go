@@ -33,6 +33,7 @@ type Config struct {
 	Egress         *egress.Client     // the way to partners' URLs
 	GatewayTimeout time.Duration      // for one call of a gateway; 0: 10 s
 	Now            func() time.Time   // nil: time.Now
+	GatewayCalled  func(GatewayCall)  // sees each call of a gateway that is over; nil: none
 	Step           func(name string)  // sees each durable step of an order, for crash tests; nil: none
 }
 
@@ -44,6 +45,7 @@ type App struct {
 	customers customerCache
 	accounts  accountCache
 	asking    askPauses
+	health    gatewayHealth
 	endpoints endpointCache
 	wakes     wakes
 

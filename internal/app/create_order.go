@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -23,7 +24,8 @@ func (a *App) CreateOrder(ctx context.Context, call *checkout.Call, id checkout.
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
-	o, err := again(ctx, func() (*checkout.Order, error) { return a.reserveOrder(ctx, call, id, in) })
+	choice := &choice{app: a, call: call}
+	o, err := again(ctx, func() (*checkout.Order, error) { return a.reserveOrder(ctx, call, id, in, choice) })
 	if err != nil || o.Status != checkout.OrderCreating {
 		return o, err
 	}
@@ -34,7 +36,7 @@ func (a *App) CreateOrder(ctx context.Context, call *checkout.Call, id checkout.
 
 // reserveOrder takes the session for the order. An order in status creating is the caller's to place; any other is the
 // outcome of an earlier run of this very call, whose node died.
-func (a *App) reserveOrder(ctx context.Context, call *checkout.Call, id checkout.SessionID, in *checkout.CreateOrder) (*checkout.Order, error) {
+func (a *App) reserveOrder(ctx context.Context, call *checkout.Call, id checkout.SessionID, in *checkout.CreateOrder, choice *choice) (*checkout.Order, error) {
 	s, err := a.payerSession(ctx, call, id, *in.ClientSecret)
 	if err != nil {
 		if checkout.CodeOf(err) == checkout.CodeSessionAlreadyUsed {
@@ -50,11 +52,9 @@ func (a *App) reserveOrder(ctx context.Context, call *checkout.Call, id checkout
 	if err != nil {
 		return nil, err
 	}
-	g, err := a.chooseGateway(ctx, call.Project, in.Gateway, o)
-	if err != nil {
+	if err := choice.make(ctx, in.Gateway, o); err != nil {
 		return nil, err
 	}
-	o.Gateway = g.Describe().ID
 	s.Status, s.UpdatedAt = checkout.SessionProcessing, call.Now
 	err = a.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateSession(s, was); err != nil {
@@ -70,18 +70,46 @@ func (a *App) lease(now time.Time) store.Lease {
 	return store.Lease{Owner: a.node, Until: now.Add(a.GatewayTimeout + 20*time.Second)}
 }
 
-// gatewayAuto lets the server choose among the eligible gateways (contract §2.6).
-const gatewayAuto = "auto"
+// choice is the choice of an order's gateway. Gateways are asked for their offers once, however often the order is decided anew.
+type choice struct {
+	app    *App
+	call   *checkout.Call
+	about  checkout.Order // what they were asked about
+	routed *checkout.Routing
+}
 
-// chooseGateway finds the gateway that the request names, or the project's default, and asks it whether it serves the
-// order.
-func (a *App) chooseGateway(ctx context.Context, project *checkout.Project, name *string, o *checkout.Order) (gateway.Gateway, error) {
-	want := project.DefaultGateway
+// make finds the gateway that the request names, or the project's default, or the best one, and notes it in the order.
+func (c *choice) make(ctx context.Context, name *string, o *checkout.Order) error {
+	want := c.call.Project.DefaultGateway
 	if name != nil {
 		want = *name
 	}
+	if want != checkout.GatewayAuto {
+		g, err := c.app.chooseGateway(ctx, c.call.Project, want, o)
+		if err == nil {
+			o.Gateway = g.Describe().ID
+		}
+		return err
+	}
+	about := checkout.Order{
+		ProjectID: o.ProjectID, Type: o.Type, FiatAmount: o.FiatAmount, FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
+		Network: o.Network, Country: o.Country, WalletAddress: o.WalletAddress, WalletTag: o.WalletTag,
+	}
+	if c.routed == nil || !reflect.DeepEqual(about, c.about) {
+		routed, err := c.app.RouteOrder(ctx, c.call, &about)
+		if err != nil {
+			return err
+		}
+		c.routed, c.about = routed, about
+	}
+	o.Routing, o.Gateway = c.routed, c.routed.Candidates[0].Gateway
+	return nil
+}
+
+// chooseGateway finds the gateway by its id, or the first where there is none, and asks it whether it serves the order.
+func (a *App) chooseGateway(ctx context.Context, project *checkout.Project, want string, o *checkout.Order) (gateway.Gateway, error) {
 	var refusal error = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is required, because the project has no default gateway")
-	if want != "" && want != gatewayAuto {
+	if want != "" {
 		refusal = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is not a gateway that is enabled for this project")
 	}
 	gateways, err := a.gatewaysOf(ctx, project.ID)
@@ -90,7 +118,7 @@ func (a *App) chooseGateway(ctx context.Context, project *checkout.Project, name
 	}
 	for _, g := range gateways {
 		d := g.Describe()
-		if want != "" && want != gatewayAuto && want != d.ID {
+		if want != "" && want != d.ID {
 			continue
 		}
 		err := serves(g, d, o)
@@ -112,27 +140,60 @@ func serves(g gateway.Gateway, d gateway.Description, o *checkout.Order) error {
 	return g.Check(o.ForGateway())
 }
 
-// placeOrder asks the gateway for the checkout and records the order, or gives the session back.
+// placeOrder asks the gateway for the checkout and records the order, or gives the session back. Of an order that was routed
+// the next gateway is asked where the first one fails: nothing has been promised to the payer.
 func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.Order) (*checkout.Order, error) {
+	for {
+		made, cause := a.askCheckout(ctx, call, o)
+		if cause == nil {
+			a.Step(StepAsked)
+			recorded, err := again(ctx, func() (*checkout.Order, error) { return a.recordOrder(ctx, o, made) })
+			if err == nil {
+				a.Step(StepRecorded)
+			}
+			return recorded, err
+		}
+		routing, next := nextRoute(o.Routing, cause)
+		if routing == nil {
+			return nil, a.releaseOrder(ctx, o, cause)
+		}
+		o.Routing, o.Gateway, o.UpdatedAt = routing, next, a.now()
+		var version int64
+		err := a.DB.Tx(ctx, func(tx *store.Tx) (err error) {
+			version, err = tx.RerouteReservation(o, a.lease(a.now()))
+			return err
+		})
+		if errors.Is(err, store.ErrConflict) { // another node has taken this one for dead
+			return nil, gatewayUnavailable(o.Gateway, cause)
+		}
+		if err != nil {
+			return nil, err
+		}
+		o.Version = version
+	}
+}
+
+// askCheckout asks the order's gateway for the checkout. Where another would be next, it has but half of the time.
+func (a *App) askCheckout(ctx context.Context, call *checkout.Call, o *checkout.Order) (made gateway.Checkout, err error) {
 	g, err := a.gateway(ctx, o.ProjectID, o.Gateway)
 	if err != nil {
-		return nil, a.releaseOrder(ctx, o, err)
+		return made, err
 	}
-	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
+	within := a.GatewayTimeout
+	if next, _ := nextRoute(o.Routing, nil); next != nil {
+		within /= 2
+	}
+	ask, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	made, err := g.CreateCheckout(ask, a.request(call, o))
+	began := a.Now()
+	made, err = guarded(func() (gateway.Checkout, error) { return g.CreateCheckout(ask, a.request(call, o)) })
 	if err == nil {
 		err = checkMade(g, made)
 	}
-	if err != nil {
-		return nil, a.releaseOrder(ctx, o, err)
+	if _, opens := g.(gateway.Opener); !opens { // else it has asked nobody
+		a.watch(ask, healthKey{o.ProjectID, o.Gateway, CallOrder}, began, within, err)
 	}
-	a.Step(StepAsked)
-	recorded, err := again(ctx, func() (*checkout.Order, error) { return a.recordOrder(ctx, o, made) })
-	if err == nil {
-		a.Step(StepRecorded)
-	}
-	return recorded, err
+	return made, err
 }
 
 // checkMade refuses a checkout that leads nowhere.

@@ -44,7 +44,7 @@ func (a *App) GetCheckout(ctx context.Context, call *checkout.Call, id checkout.
 	if err != nil {
 		return nil, err
 	}
-	page := &Checkout{Session: s, Full: full, Routed: call.Project.DefaultGateway == gatewayAuto}
+	page := &Checkout{Session: s, Full: full, Routed: call.Project.DefaultGateway == checkout.GatewayAuto}
 	if s.OrderID == "" {
 		return page, nil
 	}
@@ -65,7 +65,7 @@ func (a *App) describeOrder(page *Checkout, now time.Time) {
 	if payable(o, now) == nil {
 		page.CheckoutURL = o.CheckoutURL
 	}
-	if o.Deposit != nil && (o.Status == checkout.OrderCreated || o.Status == checkout.OrderPending) {
+	if o.AwaitsDeposit(now) && (o.Status == checkout.OrderCreated || o.Status == checkout.OrderPending) {
 		page.DepositQR, _ = qr.Encode(o.Deposit.Address, qr.M) // the address is shown without a code if it is too long for one
 	}
 }

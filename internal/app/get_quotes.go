@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -60,7 +59,11 @@ func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.Qu
 	if q.PaymentMethod != nil {
 		method = *q.PaymentMethod
 	}
-	answers, err := a.askAll(ctx, call, o, method)
+	gateways, err := a.gatewaysOf(ctx, call.Project.ID)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := a.askAll(ctx, call, gateways, quoteQuestion{o, method, CallQuote, QuoteTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -76,35 +79,44 @@ func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.Qu
 	return out, nil
 }
 
+// quoteQuestion is what gateways are asked, for what, and how long all of them together have.
+type quoteQuestion struct {
+	order  *checkout.Order
+	method string // of payment; empty: the gateway's choice
+	kind   GatewayCallKind
+	within time.Duration
+}
+
 // quoteAnswer is what came of asking one gateway: a quote, or a failure.
 type quoteAnswer struct {
 	index   int
 	gateway gateway.Description
 	quote   gateway.Quote
 	failure *QuoteFailure
+	took    time.Duration
 }
 
 // askAll asks every gateway and waits until the last has answered or the time is over, whether or not a gateway heeds its
 // context. The answers are in the order of the gateways. Its error is the caller's leaving.
-func (a *App) askAll(ctx context.Context, call *checkout.Call, o *checkout.Order, method string) ([]quoteAnswer, error) {
-	asking, cancel := context.WithTimeout(ctx, QuoteTimeout)
+func (a *App) askAll(ctx context.Context, call *checkout.Call, gateways []gateway.Gateway, q quoteQuestion) ([]quoteAnswer, error) {
+	asking, cancel := context.WithTimeout(ctx, q.within)
 	defer cancel()
-	gateways, err := a.gatewaysOf(ctx, call.Project.ID)
-	if err != nil {
-		return nil, err
-	}
-	var answers []quoteAnswer
+	answers := make([]quoteAnswer, len(gateways))
 	arrived := make(chan quoteAnswer, len(gateways)) // roomy, so that one who comes too late can go
-	for _, g := range gateways {
+	for i, g := range gateways {
+		asked := *q.order // its own copy: it may still be at work when we are done
 		d := g.Describe()
-		i, asked := len(answers), *o // its own copy: it may still be at work when we are done
 		slow := quoteFailure(asking, d.ID, errors.New("no quote in time"))
 		slow.Message = slowGateway
-		answers = append(answers, quoteAnswer{index: i, gateway: d, failure: slow})
-		request := gateway.QuoteRequest{Order: &asked, PaymentMethod: method, Now: call.Now, Address: call.Address}
+		answers[i] = quoteAnswer{index: i, gateway: d, failure: slow, took: q.within}
+		request := gateway.QuoteRequest{Order: &asked, PaymentMethod: q.method, Now: call.Now, Address: call.Address}
+		key := healthKey{call.Project.ID, d.ID, q.kind}
 		go func() {
-			quote, err := ask(asking, g, d, request)
-			arrived <- quoteAnswer{index: i, gateway: d, quote: quote, failure: quoteFailure(asking, d.ID, err)}
+			one := quoteAnswer{index: i, gateway: d}
+			var err error
+			one.quote, one.took, err = a.ask(asking, g, key, request, q.within)
+			one.failure = quoteFailure(asking, d.ID, err)
+			arrived <- one
 		}()
 	}
 	for range answers {
@@ -123,30 +135,30 @@ func (a *App) askAll(ctx context.Context, call *checkout.Call, o *checkout.Order
 // errNoQuoter says that the gateway serves the order and has no quotes.
 var errNoQuoter = checkout.Fail(checkout.CodeInvalidGateway, "The gateway gives no quotes; it tells its price at its checkout.")
 
-// ask asks one gateway. A panic is that gateway's failure, and not the end of the server.
-func ask(ctx context.Context, g gateway.Gateway, d gateway.Description, r gateway.QuoteRequest) (q gateway.Quote, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	if r.Order.Type == checkout.Sell && !d.Sell {
-		return q, checkout.FailField(checkout.CodeInvalidGateway, "orderType", "sell is not served by this gateway")
+// errUnhealthy says that the gateway isn't asked for a while.
+var errUnhealthy = errors.New("it has failed or been slow too often lately")
+
+// ask asks one gateway.
+func (a *App) ask(ctx context.Context, g gateway.Gateway, key healthKey, r gateway.QuoteRequest, within time.Duration) (q gateway.Quote, took time.Duration, err error) {
+	if r.Order.Type == checkout.Sell && !g.Describe().Sell {
+		return q, 0, checkout.FailField(checkout.CodeInvalidGateway, "orderType", "sell is not served by this gateway")
 	}
-	if err := g.Check(r.Order); err != nil {
-		return q, err
+	if _, err := guarded(func() (none struct{}, err error) { return none, g.Check(r.Order) }); err != nil {
+		return q, 0, err
 	}
 	quoter, ok := g.(gateway.Quoter)
 	if !ok {
-		return q, errNoQuoter
+		return q, 0, errNoQuoter
 	}
-	if q, err = quoter.Quote(ctx, r); err != nil {
-		return q, err
+	if !a.health.healthy(key, a.now()) {
+		return q, 0, errUnhealthy
 	}
-	if !q.FiatAmount.IsSet() || !q.CryptoAmount.IsSet() || !q.Rate.IsSet() || q.PaymentMethod == "" || q.Serves <= 0 {
-		return q, fmt.Errorf("the quote lacks a figure: %+v", q)
+	began := a.Now()
+	q, err = guarded(func() (gateway.Quote, error) { return quoter.Quote(ctx, r) })
+	if err == nil && (!q.FiatAmount.IsSet() || !q.CryptoAmount.IsSet() || !q.Rate.IsSet() || q.PaymentMethod == "" || q.Serves <= 0) {
+		err = fmt.Errorf("the quote lacks a figure: %+v", q)
 	}
-	return q, nil
+	return q, a.watch(ctx, key, began, within, err), err
 }
 
 // quoteFailure is what the payer is told of the error, nil of none.
@@ -160,17 +172,28 @@ func quoteFailure(ctx context.Context, id string, err error) *QuoteFailure {
 	case ctx.Err() != nil:
 		return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: slowGateway, Cause: err, Eligible: true}
 	}
-	return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: "The gateway failed.", Cause: err, Eligible: true}
+	message := "The gateway failed."
+	if errors.Is(err, errUnhealthy) {
+		message = "The gateway has failed or been slow too often lately; it is asked again in a while."
+	}
+	return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: message, Cause: err, Eligible: true}
+}
+
+// better is negative where a is better for the payer than b: a buyer gets more crypto for the money, a seller pays less of it.
+func better(a, b *gateway.Quote, kind checkout.OrderType) int {
+	// a's crypto for a's fiat against b's: both are multiplied with the other's fiat amount, which divides nothing.
+	order := a.CryptoAmount.Decimal().Mul(b.FiatAmount.Decimal()).Cmp(b.CryptoAmount.Decimal().Mul(a.FiatAmount.Decimal()))
+	if kind == checkout.Buy {
+		return -order
+	}
+	return order
 }
 
 // rank puts the best quote first and marks it.
 func rank(quotes []Quote, kind checkout.OrderType, defaultGateway string) {
 	slices.SortStableFunc(quotes, func(a, b Quote) int {
-		// a's crypto for a's fiat against b's: both are multiplied with the other's fiat amount, which divides nothing.
-		order := a.CryptoAmount.Decimal().Mul(b.FiatAmount.Decimal()).Cmp(b.CryptoAmount.Decimal().Mul(a.FiatAmount.Decimal()))
+		order := better(&a.Quote, &b.Quote, kind)
 		switch {
-		case order != 0 && kind == checkout.Buy:
-			return -order
 		case order != 0:
 			return order
 		case a.Gateway.ID == defaultGateway:

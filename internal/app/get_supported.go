@@ -59,7 +59,7 @@ func (a *App) GetSupported(ctx context.Context, call *checkout.Call, q *checkout
 
 // defaultMayBe tells whether an order that names no gateway may go to this one: see chooseGateway.
 func defaultMayBe(p *checkout.Project, id string) bool {
-	return p.DefaultGateway == "" || p.DefaultGateway == gatewayAuto || p.DefaultGateway == id
+	return p.DefaultGateway == "" || p.DefaultGateway == checkout.GatewayAuto || p.DefaultGateway == id
 }
 
 // publicProject makes the project that a request without a key names the call's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ func (a *App) hopURL(o *checkout.Order) string {
 }
 
 // OpenCheckout makes the gateway's URL for a payer who follows an order's link, by their own address. Each call makes a
-// fresh one. The order comes with the error too, where there is one: of an order that can't be paid any more the error is
+// fresh one. Of an order that was routed, and whose payer has not been at a gateway yet, the next gateway takes over where the
+// first one fails. The order comes with the error too, where there is one: of an order that can't be paid any more the error is
 // SESSION_EXPIRED, of one that needs no payment SESSION_ALREADY_USED.
 func (a *App) OpenCheckout(ctx context.Context, call *checkout.Call, opaque string) (string, *checkout.Order, error) {
 	o, err := a.hopOrder(ctx, opaque)
@@ -31,34 +33,91 @@ func (a *App) OpenCheckout(ctx context.Context, call *checkout.Call, opaque stri
 	if err := payable(o, call.Now); err != nil {
 		return "", o, err
 	}
+	for range maxAttempts {
+		made, cause := a.openAt(ctx, call, o)
+		if cause != nil {
+			if moved, err := a.rerouteOrder(ctx, o, cause); err != nil {
+				return "", o, err
+			} else if !moved {
+				return "", o, hopFailed(o, cause)
+			}
+		}
+		// That took a while: money may have come by an earlier URL, and whoever has paid must not be sent to pay again.
+		there, err := a.hopOrder(ctx, opaque)
+		if err != nil {
+			return "", nil, err
+		}
+		if err := payable(there, a.now()); err != nil {
+			return "", there, err
+		}
+		if cause == nil && there.Gateway == o.Gateway {
+			err := a.recordOpened(ctx, there, checkout.Legible(made.ExternalOrderID))
+			if !errors.Is(err, errMovedOn) {
+				return made.URL, there, err
+			}
+		}
+		o = there // at another gateway by now
+	}
+	return "", o, hopFailed(o, errors.New("the order changes too often"))
+}
+
+// openAt asks the order's gateway for a URL.
+func (a *App) openAt(ctx context.Context, call *checkout.Call, o *checkout.Order) (made gateway.Checkout, err error) {
 	g, err := a.gateway(ctx, o.ProjectID, o.Gateway)
 	if err != nil {
-		return "", o, hopFailed(o, err)
+		return made, err
 	}
-	opener, ok := g.(gateway.Opener)
-	if !ok {
-		return "", o, hopFailed(o, errors.New("the gateway makes no URLs"))
+	within := a.GatewayTimeout
+	if next, _ := nextRoute(o.Routing, nil); next != nil && !o.Routing.Opened {
+		within /= 2
 	}
-	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
+	ask, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	made, err := opener.OpenCheckout(ask, a.request(call, o))
+	began := a.Now()
+	made, err = guarded(func() (gateway.Checkout, error) {
+		opener, ok := g.(gateway.Opener)
+		switch {
+		case ok:
+			return opener.OpenCheckout(ask, a.request(call, o))
+		case o.Routing != nil: // it has taken over from one that is; the same order given twice gives the same checkout
+			return g.CreateCheckout(ask, a.request(call, o))
+		}
+		return gateway.Checkout{}, errors.New("the gateway makes no URLs")
+	})
 	if err == nil && made.URL == "" {
 		err = errors.New("the gateway gave no URL")
 	}
+	a.watch(ask, healthKey{o.ProjectID, o.Gateway, CallOrder}, began, within, err)
+	return made, err
+}
+
+// rerouteOrder gives an order, which no payer has been sent to a gateway for, to the next one that is still there, and tells
+// whether the order may be elsewhere now.
+func (a *App) rerouteOrder(ctx context.Context, o *checkout.Order, cause error) (bool, error) {
+	if o.Routing == nil || o.Routing.Opened || o.ExternalOrderID != "" || o.Status != checkout.OrderCreated {
+		return false, nil
+	}
+	gateways, err := a.gatewaysOf(ctx, o.ProjectID)
 	if err != nil {
-		return "", o, hopFailed(o, err)
+		return false, err
 	}
-	// That took a while: money may have come by an earlier URL, and whoever has paid must not be sent to pay again.
-	if o, err = a.hopOrder(ctx, opaque); err != nil {
-		return "", nil, err
+	moved := *o
+	for {
+		moved.Routing, moved.Gateway = nextRoute(moved.Routing, cause)
+		if moved.Routing == nil {
+			return false, nil
+		}
+		if slices.ContainsFunc(gateways, func(g gateway.Gateway) bool { return g.Describe().ID == moved.Gateway }) {
+			break
+		}
+		cause = errNoGateway
 	}
-	if err := payable(o, a.now()); err != nil {
-		return "", o, err
+	moved.UpdatedAt = a.now()
+	err = a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.RerouteOrder(&moved, o.Gateway) })
+	if errors.Is(err, store.ErrConflict) { // another click was faster, or a notification
+		err = nil
 	}
-	if err := a.recordExternalID(ctx, o, checkout.Legible(made.ExternalOrderID)); err != nil {
-		return "", o, err
-	}
-	return made.URL, o, nil
+	return true, err
 }
 
 func (a *App) hopOrder(ctx context.Context, opaque string) (*checkout.Order, error) {
@@ -83,6 +142,8 @@ func payable(o *checkout.Order, now time.Time) error {
 	switch {
 	case o.Status != checkout.OrderCreated && o.Status != checkout.OrderPending:
 		return checkout.Fail(checkout.CodeSessionAlreadyUsed, "There is nothing left to pay: the order is "+string(o.Status)+".")
+	case o.AwaitsDeposit(now):
+		return checkout.Fail(checkout.CodeSessionAlreadyUsed, "The gateway waits for the crypto; another sale would be one too many.")
 	case !now.Before(o.CheckoutExpiresAt()):
 		return checkout.Fail(checkout.CodeSessionExpired, "The link to the payment no longer serves.")
 	}
@@ -93,22 +154,41 @@ func hopFailed(o *checkout.Order, cause error) error {
 	return checkout.Fail(checkout.CodeGatewayUnavailable, "The gateway "+o.Gateway+" did not make a checkout. Try again in a moment.").Because(cause)
 }
 
-// recordExternalID records the gateway's id of the order, which may be another with each URL. An order that has been moved so
-// that it can't be paid any more stays as it is, with the error of payable.
-func (a *App) recordExternalID(ctx context.Context, o *checkout.Order, id string) error {
+// errMovedOn says that another gateway has taken the order over.
+var errMovedOn = errors.New("the order is at another gateway by now")
+
+// recordOpened records that a payer is sent to the order's gateway, where that keeps others from taking over, and the gateway's id
+// of the order, which may be another with each URL. An order that has been moved so that it can't be paid any more stays as it is,
+// with the error of payable; one that is at another gateway by now has errMovedOn.
+func (a *App) recordOpened(ctx context.Context, o *checkout.Order, id string) error {
+	at := o.Gateway
 	_, err := again(ctx, func() (none struct{}, err error) {
-		if id == "" || o.ExternalOrderID == id {
+		opened := o.Routing == nil || o.Routing.Opened
+		if opened && (id == "" || o.ExternalOrderID == id) {
 			return none, nil
 		}
-		o.ExternalOrderID, o.UpdatedAt = id, a.now()
-		err = a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.UpdateOrder(o, o.Status) })
+		now := *o
+		if now.UpdatedAt = a.now(); id != "" {
+			now.ExternalOrderID = id
+		}
+		if !opened {
+			routing := *o.Routing
+			routing.Opened, now.Routing = true, &routing
+		}
+		err = a.DB.Tx(ctx, func(tx *store.Tx) error { return tx.UpdateOrder(&now, o.Status) })
+		if err == nil {
+			*o = now
+		}
 		if errors.Is(err, store.ErrConflict) {
 			there, e := a.DB.Order(ctx, o.ProjectID, o.ID)
-			if e == nil {
-				*o = *there
-				e = payable(o, a.now()) // money may have come by another URL, whose id must stay
-			}
 			if e != nil {
+				return none, e
+			}
+			*o = *there
+			if o.Gateway != at {
+				return none, errMovedOn
+			}
+			if e := payable(o, a.now()); e != nil { // money may have come by another URL, whose id must stay
 				return none, e
 			}
 		}

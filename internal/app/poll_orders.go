@@ -164,7 +164,8 @@ func eachAccount(rows []*store.GatewayAccount, work func(*store.GatewayAccount) 
 	return sum, err
 }
 
-func guarded(work func() (int, error)) (n int, err error) {
+// guarded calls a gateway. A panic is that gateway's failure, and not the end of the server.
+func guarded[T any](work func() (T, error)) (v T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -85,15 +85,19 @@ func (a *App) moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u 
 		Status: u.Status, ExternalOrderID: u.ExternalOrderID, CryptoAmount: u.CryptoAmount,
 		TransactionHash: u.TransactionHash, FailureReason: u.FailureReason, Paid: u.Paid, Deposit: u.Deposit,
 	}
-	kind, changed := o.Apply(update, n.Now)
+	s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
+	if err != nil {
+		return false, err
+	}
+	apply := o.Apply
+	if u.Status == checkout.OrderCompleted && o.Status.CanBecome(checkout.OrderCompleted) && s.Forbids(o, &u.Paid) {
+		apply = o.Hold
+	}
+	kind, changed := apply(update, n.Now)
 	if !changed {
 		return false, nil
 	}
 	if err := tx.UpdateOrder(o, was); err != nil {
-		return false, err
-	}
-	s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
-	if err != nil {
 		return false, err
 	}
 	if sessionWas := s.Status; s.Follow(o.Status, n.Now) {

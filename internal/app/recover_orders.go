@@ -46,7 +46,9 @@ func (a *App) recoverOrder(ctx context.Context, o *checkout.Order) error {
 	defer cancel()
 	made, err := g.FindCheckout(ask, gateway.Request{Order: o.ForGateway(), Now: a.now()})
 	if err == nil {
-		err = checkMade(g, made)
+		if wrong := checkMade(g, made); wrong != nil { // nobody was told of it, and nobody can get there
+			err = errors.Join(gateway.ErrNotFound, wrong)
+		}
 	}
 	switch {
 	case errors.Is(err, gateway.ErrNotFound):

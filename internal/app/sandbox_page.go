@@ -26,7 +26,7 @@ func (a *App) SandboxPay(ctx context.Context, project checkout.ProjectID, id che
 	if err != nil || o.Status.Final() {
 		return o, err
 	}
-	if status == checkout.OrderCompleted && a.Sandbox.AwaitsDeposit(o) {
+	if status == checkout.OrderCompleted && a.Sandbox.TellsDeposit(o) {
 		return a.notifySandbox(ctx, o, checkout.OrderPending)
 	}
 	if status == checkout.OrderCompleted {

@@ -104,6 +104,24 @@ func SameAddress(a, b string) bool {
 	return lowerASCII(a) == lowerASCII(b)
 }
 
+// SameWallet tells whether two valid addresses on the network are the same wallet, in whatever form each is written. It is for
+// comparing what a gateway writes with what was ordered: of two addresses that differ in letter case alone, at most one has a
+// right checksum.
+func SameWallet(network, a, b string) bool {
+	if network == "ton" {
+		return rawTON(a) == rawTON(b)
+	}
+	return lowerASCII(withoutScheme(a)) == lowerASCII(withoutScheme(b))
+}
+
+// withoutScheme is the address without what some write before it, as in bitcoincash:q….
+func withoutScheme(address string) string {
+	if _, after, ok := strings.Cut(address, ":"); ok {
+		return after
+	}
+	return address
+}
+
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

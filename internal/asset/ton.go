@@ -3,8 +3,10 @@ package asset
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +37,18 @@ var (
 // ton is the form of TON (TEP-2): 48 characters of base64 or base64url with a
 // CRC-16, or raw, which has no checksum.
 type ton struct{}
+
+// rawTON is the address in its raw form, workchain:account, or as it is where it can't be read.
+func rawTON(addr string) string {
+	if strings.Contains(addr, ":") {
+		return strings.ToLower(addr)
+	}
+	decoded, err := base64.URLEncoding.DecodeString(strings.NewReplacer("+", "-", "/", "_").Replace(addr))
+	if err != nil || len(decoded) != 36 {
+		return addr
+	}
+	return strconv.Itoa(int(int8(decoded[1]))) + ":" + hex.EncodeToString(decoded[2:34])
+}
 
 func (ton) check(addr string) (Result, error) {
 	if workchain, account, found := strings.Cut(addr, ":"); found {

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/asset"
@@ -231,7 +232,7 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	// Money that came late may be given back.
 	lateRefund := u.Status == OrderRefunded && !o.LatePaymentAt.IsZero() && o.Status != OrderRefunded
 	if !lateRefund && !o.Status.CanBecome(u.Status) {
-		return "", !earlier && o.takeDeposit(u.Deposit, now)
+		return "", (!earlier || !o.AwaitsDeposit(now)) && o.takeDeposit(&u, now)
 	}
 	info, _ := u.Status.Info()
 	o.Status, o.UpdatedAt = u.Status, now
@@ -243,22 +244,84 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 		o.CompletedAt = now
 		o.Discrepancies = o.compare(&u.Paid)
 	}
-	o.takeDeposit(u.Deposit, now)
+	o.takeDeposit(&u, now)
 	return info.Event, true
 }
 
-// takeDeposit takes up where the payer must send the crypto, as long as that is to be done, and tells whether that is news.
-func (o *Order) takeDeposit(d *Deposit, now time.Time) bool {
+// takeDeposit takes up where the payer must send the crypto, as long as that is to be done, and tells whether that is news. One
+// for other crypto than was ordered is not told to the payer.
+func (o *Order) takeDeposit(u *OrderUpdate, now time.Time) bool {
 	waits := o.Status == OrderCreated || o.Status == OrderPending
-	if d == nil || !waits || o.Deposit != nil && o.Deposit.same(d) {
+	other := u.Paid.CryptoCurrency != "" && u.Paid.CryptoCurrency != o.CryptoCurrency || u.Paid.Network != "" && u.Paid.Network != o.Network
+	if u.Deposit == nil || !waits || other || o.Deposit != nil && o.Deposit.same(u.Deposit) {
 		return false
 	}
-	o.Deposit, o.UpdatedAt = d, now
+	if o.UpdatedAt, o.Deposit = now, u.Deposit; u.ExternalOrderID != "" {
+		o.ExternalOrderID = u.ExternalOrderID
+	}
 	return true
+}
+
+// AwaitsDeposit tells whether the payer is to send the crypto of a sale: a second sale would be one too many.
+func (o *Order) AwaitsDeposit(now time.Time) bool {
+	return o.Deposit != nil && (o.Deposit.Until.IsZero() || now.Before(o.Deposit.Until))
 }
 
 func (d *Deposit) same(other *Deposit) bool {
 	return d.Address == other.Address && d.Tag == other.Tag && d.Amount.Equal(other.Amount) && d.Until.Equal(other.Until)
+}
+
+// Hold is Apply for an order that its gateway has completed with less or other than the session's locks allow: it is not completed,
+// which would tell the partner that all is well, but stays in processing, with what is wrong, for people to settle.
+func (o *Order) Hold(u OrderUpdate, now time.Time) (event EventType, changed bool) {
+	list := o.compare(&u.Paid)
+	if !o.Status.CanBecome(OrderProcessing) && o.Status != OrderProcessing || slices.Equal(o.Discrepancies, list) {
+		return "", false
+	}
+	o.Status, o.UpdatedAt, o.Discrepancies = OrderProcessing, now, list
+	o.Take(u)
+	o.FailureReason = "The gateway has completed what was not ordered:"
+	for i, d := range list {
+		if i > 0 {
+			o.FailureReason += ","
+		}
+		o.FailureReason += " " + d.Field + " is " + d.Paid + " in place of " + d.Ordered
+	}
+	return EventProcessing, true
+}
+
+// Forbids tells whether what was paid is less or other than the session's locks allow. More than was asked for is no harm.
+func (s *Session) Forbids(o *Order, paid *Paid) bool {
+	locks := &s.FieldLocks
+	for _, d := range o.compare(paid) {
+		switch d.Field {
+		case "fiatAmount":
+			least := o.FiatAmount
+			if lock := locks[LockSourceAmount]; lock.Ranged() {
+				least = lock.Min
+			}
+			if locks[LockSourceAmount].Locked && paid.FiatAmount.Cmp(least) < 0 {
+				return true
+			}
+		case "fiatCurrency":
+			if locks[LockSourceCurrency].Locked {
+				return true
+			}
+		case "cryptoCurrency":
+			if locks[LockDestinationCurrency].Locked {
+				return true
+			}
+		case "network":
+			if locks[LockNetwork].Locked {
+				return true
+			}
+		default:
+			if locks[LockDestinationAddress].Locked {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // compare lists where what was paid is not what was ordered. A seller may send from any wallet.
@@ -275,7 +338,7 @@ func (o *Order) compare(paid *Paid) []Discrepancy {
 	add("cryptoCurrency", o.CryptoCurrency, paid.CryptoCurrency, o.CryptoCurrency == paid.CryptoCurrency)
 	add("network", o.Network, paid.Network, o.Network == paid.Network)
 	if o.Type == Buy {
-		add("walletAddress", told.WalletAddress, paid.WalletAddress, asset.SameAddress(told.WalletAddress, paid.WalletAddress))
+		add("walletAddress", told.WalletAddress, paid.WalletAddress, asset.SameWallet(o.Network, told.WalletAddress, paid.WalletAddress))
 		add("walletTag", told.WalletTag, paid.WalletTag, told.WalletTag == paid.WalletTag)
 	}
 	return list

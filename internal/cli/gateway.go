@@ -23,6 +23,7 @@ type gatewayCommand struct {
 	Set   gatewaySet   `cmd:"" help:"Add a project's account at a gateway, or change it; running servers take it up within a second."`
 	List  gatewayList  `cmd:"" help:"List a project's gateways, with their settings; of secrets, the end at most."`
 	Check gatewayCheck `cmd:"" help:"Try an account's credentials at the gateway."`
+	Route gatewayRoute `cmd:"" help:"Show which gateway an order would go to that leaves the choice to the server, and why."`
 }
 
 // gatewayFlags are what a command needs to open a project's accounts as its servers do.

@@ -3,8 +3,46 @@ package cli
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/store"
 )
+
+// gatewayMetrics counts the calls of gateways, and shows which circuits are open.
+type gatewayMetrics struct {
+	calls *prometheus.HistogramVec
+	open  *prometheus.Desc
+	app   *app.App // set once there is one
+}
+
+func newGatewayMetrics() *gatewayMetrics {
+	return &gatewayMetrics{
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sliproad_gateway_call_duration_seconds", Help: "How long calls of gateways took, by what for (quote, offer, order) and how they ended (ok, refused, failed, slow).",
+			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
+		}, []string{"gateway", "call", "outcome"}),
+		open: prometheus.NewDesc("sliproad_gateway_circuits_open", "Projects for which this server keeps away from the gateway for a while, because its calls failed or were slow.", []string{"gateway", "call"}, nil),
+	}
+}
+
+func (m *gatewayMetrics) called(c app.GatewayCall) {
+	m.calls.WithLabelValues(c.Gateway, string(c.Kind), string(c.Outcome)).Observe(c.Took.Seconds())
+}
+
+// Describe implements prometheus.Collector.
+func (m *gatewayMetrics) Describe(to chan<- *prometheus.Desc) {
+	m.calls.Describe(to)
+	to <- m.open
+}
+
+// Collect implements prometheus.Collector.
+func (m *gatewayMetrics) Collect(to chan<- prometheus.Metric) {
+	m.calls.Collect(to)
+	for gateway, kinds := range m.app.OpenCircuits() {
+		for kind, n := range kinds {
+			to <- prometheus.MustNewConstMetric(m.open, prometheus.GaugeValue, float64(n), gateway, string(kind))
+		}
+	}
+}
 
 // databaseMetrics shows what the store counts.
 type databaseMetrics struct {

@@ -57,10 +57,11 @@ func (f databaseFlags) withApp(ctx context.Context, config app.Config, fn func(*
 }
 
 type projectCommand struct {
-	Create projectCreate `cmd:"" help:"Create a project, and show its keys: once."`
-	Update projectUpdate `cmd:"" help:"Change a project's settings; running servers take them up within a second."`
-	Brand  projectBrand  `cmd:"" help:"Show or change how a project's hosted checkout looks."`
-	List   projectList   `cmd:"" help:"List the projects."`
+	Create  projectCreate  `cmd:"" help:"Create a project, and show its keys: once."`
+	Update  projectUpdate  `cmd:"" help:"Change a project's settings; running servers take them up within a second."`
+	Brand   projectBrand   `cmd:"" help:"Show or change how a project's hosted checkout looks."`
+	Routing projectRouting `cmd:"" help:"Show or set the rules by which a project's orders find their gateways."`
+	List    projectList    `cmd:"" help:"List the projects."`
 }
 
 // projectSettings are what a project may be told of itself.

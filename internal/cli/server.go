@@ -156,14 +156,16 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	}
 	srv.egress = egress.New(s.webhookPolicy, checkout.DeliveryTimeout)
 	test := sandbox.New(public, s.ring)
+	calls := newGatewayMetrics()
 	srv.app = app.New(app.Config{
 		DB: srv.db, Ring: s.ring, Countries: countries, Providers: providers(test), Sandbox: test, HostileSandbox: s.hostile, PublicURL: public, Egress: srv.egress,
-		GatewayTimeout: s.gatewayTimeout, Step: crashStep,
+		GatewayTimeout: s.gatewayTimeout, Step: crashStep, GatewayCalled: calls.called,
 	})
+	calls.app = srv.app
 	if err := srv.app.CheckMasterKeys(ctx, s.forgetKey); err != nil {
 		return err
 	}
-	srv.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(srv.db))
+	srv.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newDatabaseMetrics(srv.db), calls)
 	srv.api = httpapi.New(httpapi.Config{
 		App: srv.app, Log: srv.log, LogRequests: s.logRequests, TrustedProxies: s.trusted, KeyRate: s.keyRate,
 		AddressRate: s.addressRate, Metrics: srv.registry, Pages: page.New(srv.app, srv.log),

@@ -100,10 +100,10 @@ func (e *SettingsError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// Check holds the settings to what the gateway describes: nothing unknown, nothing missing, nothing malformed. It returns
-// nil or a *SettingsError.
-func (s Settings) Check(d Description) error {
-	var e SettingsError
+// Check holds the settings to what the gateway describes: nothing unknown, nothing missing, nothing malformed. What the gateway
+// itself finds wrong with its own is added. It returns nil or a *SettingsError.
+func (s Settings) Check(d Description, own ...checkout.FieldError) error {
+	e := SettingsError{Problems: own}
 	add := func(key, message string) {
 		e.Problems = append(e.Problems, checkout.FieldError{Field: key, Message: message})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -51,6 +52,7 @@ type ServedAsset struct {
 	TheirNetwork string   `json:"theirNetwork"`
 	Min          Limit    `json:"min"`
 	Max          Limit    `json:"max"`
+	Tag          bool     `json:"tag,omitempty"`     // the gateway hands on the memo or destination tag of a wallet
 	Without      []string `json:"without,omitempty"` // the countries whose payers don't get it
 }
 
@@ -139,6 +141,18 @@ func (s *Served) Asset(code, network string) (ServedAsset, bool) {
 	return s.Assets[i], true
 }
 
+// Named finds the asset by the gateway's names, whatever their letter case. A gateway that has one name for both gives it as
+// the code, and no network.
+func (s *Served) Named(theirCode, theirNetwork string) (ServedAsset, bool) {
+	i := slices.IndexFunc(s.Assets, func(a ServedAsset) bool {
+		return strings.EqualFold(a.TheirCode, theirCode) && strings.EqualFold(a.TheirNetwork, theirNetwork)
+	})
+	if i < 0 || theirCode == "" {
+		return ServedAsset{}, false
+	}
+	return s.Assets[i], true
+}
+
 // Fiat finds the currency.
 func (s *Served) Fiat(currency string) (ServedFiat, bool) {
 	i := slices.IndexFunc(s.Fiats, func(f ServedFiat) bool { return f.Currency == currency })
@@ -161,6 +175,17 @@ func (f ServedFiat) Method(id string) (ServedMethod, bool) {
 func (s *Serving) Check(name string, o *checkout.Order, l Limits) error {
 	c := s.List(o.Type, o.Country, Limits{Countries: l.Countries})
 	return c.Check(o, name, l)
+}
+
+// CheckTag refuses an order of which the gateway of the name would not hand on the wallet's tag, where its assets tell.
+func (s *Serving) CheckTag(name string, o *checkout.Order) error {
+	if o.WalletTag == "" {
+		return nil
+	}
+	if on, ok := s.Of(o.Type).Asset(o.CryptoCurrency, o.Network); ok && on.Tag {
+		return nil
+	}
+	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "is not handed on by "+name+" for "+o.CryptoCurrency+" on "+o.Network+", and without it the crypto would be lost")
 }
 
 func allows(countries []string, country string) bool {

@@ -103,6 +103,30 @@ func TestServing(t *testing.T) {
 	}
 }
 
+func TestServedNamed(t *testing.T) {
+	t.Parallel()
+	s := gateway.Served{Assets: []gateway.ServedAsset{
+		{Code: "ETH", Network: "ethereum", TheirCode: "eth"},
+		{Code: "USDC", Network: "base", TheirCode: "USDC", TheirNetwork: "base"},
+		{Code: "USDC", Network: "polygon", TheirCode: "USDC", TheirNetwork: "matic"},
+		{Code: "BTC", Network: "bitcoin"},
+	}}
+	for _, tt := range []struct{ code, network, want string }{
+		{"eth", "", "ETH/ethereum"},
+		{"ETH", "", "ETH/ethereum"},
+		{"usdc", "MATIC", "USDC/polygon"},
+		{"USDC", "base", "USDC/base"},
+		{"USDC", "", ""},
+		{"eth", "ethereum", ""},
+		{"", "", ""},
+	} {
+		got, ok := s.Named(tt.code, tt.network)
+		if ok != (tt.want != "") || ok && got.Code+"/"+got.Network != tt.want {
+			t.Errorf("Named(%q, %q) = %+v, %v; want %s", tt.code, tt.network, got, ok, tt.want)
+		}
+	}
+}
+
 func TestServingLists(t *testing.T) {
 	t.Parallel()
 	s := serving().Tidy()
@@ -148,5 +172,28 @@ func TestDecodeServing(t *testing.T) {
 	empty := gateway.Serving{Sell: serving().Buy}
 	if _, err := empty.Encode(); err == nil {
 		t.Error("what serves no buyer is encoded")
+	}
+}
+
+func TestServingTags(t *testing.T) {
+	t.Parallel()
+	s := gateway.Serving{Buy: gateway.Served{Assets: []gateway.ServedAsset{
+		{Code: "BTC", Network: "bitcoin"},
+		{Code: "XRP", Network: "xrp", Tag: true},
+	}}}
+	for name, tt := range map[string]struct {
+		o    checkout.Order
+		pass bool
+	}{
+		"handed on":       {checkout.Order{Type: checkout.Buy, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, true},
+		"none":            {checkout.Order{Type: checkout.Buy, CryptoCurrency: "BTC", Network: "bitcoin"}, true},
+		"not handed on":   {checkout.Order{Type: checkout.Buy, CryptoCurrency: "BTC", Network: "bitcoin", WalletTag: "1"}, false},
+		"not served":      {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp", WalletTag: "1"}, false},
+		"none, no served": {checkout.Order{Type: checkout.Sell, CryptoCurrency: "XRP", Network: "xrp"}, true},
+	} {
+		err := s.CheckTag("Ramp", &tt.o)
+		if (err == nil) != tt.pass || err != nil && (checkout.CodeOf(err) != checkout.CodeInvalidGateway || !strings.Contains(err.Error(), "walletTag")) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

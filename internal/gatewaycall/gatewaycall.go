@@ -43,12 +43,13 @@ func (e *Error) Error() string { return e.text }
 
 // Request is one call. Body, if not nil, is sent as JSON; Form, if not nil, as a form.
 type Request struct {
-	Method string
-	URL    string
-	Header http.Header
-	Body   any
-	Raw    []byte // sent as it is, in place of Body: where the bytes are signed
-	Form   url.Values
+	Method  string
+	URL     string
+	Header  http.Header
+	Body    any
+	Raw     []byte // sent as it is, in place of Body: where the bytes are signed
+	Form    url.Values
+	Private bool // an answer of success brings a new secret, of which no error may tell
 }
 
 // attempts is how often a question without effect is asked.
@@ -102,15 +103,18 @@ func (c *Client) once(ctx context.Context, r Request, into any) error {
 	case res.StatusCode < 200 || res.StatusCode > 299:
 		return &Error{
 			Status: res.StatusCode, Body: body, RetryAfter: retryAfter(res.Header),
-			text: fmt.Sprintf("%s: answered %d: %s", where, res.StatusCode, excerpt(body)),
+			text: fmt.Sprintf("%s: answered %d: %s", where, res.StatusCode, c.excerpt(body)),
 		}
 	case into == nil:
 		return nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
-	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("%s: the answer is not what was expected: %w: %s", where, err, excerpt(body))
+	switch err := decoder.Decode(into); {
+	case err != nil && r.Private:
+		return fmt.Errorf("%s: the answer, of %d bytes, is not what was expected", where, len(body))
+	case err != nil:
+		return fmt.Errorf("%s: the answer is not what was expected: %w: %s", where, err, c.excerpt(body))
 	}
 	return nil
 }
@@ -149,8 +153,9 @@ func retryAfter(h http.Header) time.Duration {
 	return seconds
 }
 
-func excerpt(body []byte) string {
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "�")), " ")
+// excerpt is the beginning of the answer, without the secrets: one that is cut in two would not be found any more.
+func (c *Client) excerpt(body []byte) string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(c.without(string(body)), "�")), " ")
 	if utf8.RuneCountInString(text) > maxExcerptChars {
 		text = string([]rune(text)[:maxExcerptChars]) + "…"
 	}
@@ -171,7 +176,13 @@ func (c *Client) hide(err error) error {
 	if err == nil {
 		return nil
 	}
-	text := err.Error()
+	if text := c.without(err.Error()); text != err.Error() {
+		return hidden{text, err}
+	}
+	return err
+}
+
+func (c *Client) without(text string) string {
 	for _, secret := range c.Secrets {
 		if secret == "" {
 			continue
@@ -180,8 +191,5 @@ func (c *Client) hide(err error) error {
 			text = strings.ReplaceAll(text, form, "[hidden]")
 		}
 	}
-	if text == err.Error() {
-		return err
-	}
-	return hidden{text, err}
+	return text
 }

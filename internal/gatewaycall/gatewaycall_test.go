@@ -134,3 +134,22 @@ func TestGivenUp(t *testing.T) {
 		t.Errorf("nobody there: %v", err)
 	}
 }
+
+// TestSecretAnswers: neither half a secret is told, nor anything of an answer that is one.
+func TestSecretAnswers(t *testing.T) {
+	t.Parallel()
+	address, _ := serve(t, answer(http.StatusBadRequest, strings.Repeat("x", 296)+"hush-hush"))
+	client := gatewaycall.Client{Secrets: []string{"hush-hush"}}
+	err := client.JSON(t.Context(), gatewaycall.Request{Method: http.MethodPost, URL: address}, nil)
+	if err == nil || strings.Contains(err.Error(), "hus") {
+		t.Errorf("at the end of the excerpt: %v", err)
+	}
+	address, _ = serve(t, answer(http.StatusOK, `{"token":"new","expires":"never"}`))
+	var told struct{ Expires json.Number }
+	for private, tells := range map[bool]bool{true: false, false: true} {
+		err = client.JSON(t.Context(), gatewaycall.Request{Method: http.MethodPost, URL: address, Private: private}, &told)
+		if err == nil || strings.Contains(err.Error(), "new") != tells || strings.Contains(err.Error(), "never") != tells {
+			t.Errorf("private: %v: %v", private, err)
+		}
+	}
+}

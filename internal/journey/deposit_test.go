@@ -55,11 +55,26 @@ func (h *house) showsDeposit(t *testing.T, p *browsertest.Page, session string) 
 	return d
 }
 
-// TestDeposit sells at a gateway that leaves it to us to say where the crypto goes: the payer comes back to where it is shown,
-// and the page follows until it is over.
-func TestDeposit(t *testing.T) {
+// TestDeposits sells where we tell the payer where to send the crypto.
+func TestDeposits(t *testing.T) {
 	t.Parallel()
-	h := start(t)
+	shared := start(t)
+	for name, journey := range map[string]func(*testing.T, *house){
+		"sold":  depositSold,
+		"comes": depositComes,
+		"over":  depositOver,
+		"bare":  depositBare,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			journey(t, shared.withShop(t))
+		})
+	}
+}
+
+// depositSold sells at a gateway that leaves it to us to say where the crypto goes: the payer comes back to where it is shown,
+// and the page follows until it is over.
+func depositSold(t *testing.T, h *house) {
 	s := h.session(t, h.sale())
 	p := checkout(t, s)
 	p.Fill(emailField, depositor)
@@ -99,10 +114,8 @@ func TestDeposit(t *testing.T) {
 	h.keepsSecret(t, p, s)
 }
 
-// TestDepositComes has the page wait for an order, and take up by itself that there is something to send.
-func TestDepositComes(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// depositComes has the page wait for an order, and take up by itself that there is something to send.
+func depositComes(t *testing.T, h *house) {
 	s, o := h.depositing(t)
 	p := browsertest.Open(t)
 	p.Go(s.Attributes.CheckoutURL)
@@ -122,10 +135,8 @@ func TestDepositComes(t *testing.T) {
 	absent(t, p, depositLeft, "[data-deposit-address]")
 }
 
-// TestDepositOver has the time to send the crypto end while the payer looks: nobody is led to send anything any more.
-func TestDepositOver(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// depositOver has the time to send the crypto end while the payer looks: nobody is led to send anything any more.
+func depositOver(t *testing.T, h *house) {
 	s, o := h.depositing(t)
 	h.move(t, o.ID, "pending")
 	p := browsertest.Open(t)
@@ -145,10 +156,8 @@ func TestDepositOver(t *testing.T) {
 	p.Screenshot("deposit-over")
 }
 
-// TestDepositBare has a gateway tell the address alone: no amount, no tag, no time.
-func TestDepositBare(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// depositBare has a gateway tell the address alone: no amount, no tag, no time.
+func depositBare(t *testing.T, h *house) {
 	s, o := h.depositing(t)
 	h.move(t, o.ID, "pending")
 	p := browsertest.Open(t)

@@ -24,10 +24,26 @@ func (h *house) xrp() api.CreateSessionRequest {
 	return r
 }
 
-// TestTag types destination tags, wrong and right, beside the address: what is typed is what is ordered.
-func TestTag(t *testing.T) {
+// TestTags goes through all that a payer may do with a memo or destination tag.
+func TestTags(t *testing.T) {
 	t.Parallel()
-	h := start(t)
+	shared := start(t)
+	for name, journey := range map[string]func(*testing.T, *house){
+		"typed":              tagTyped,
+		"inside the address": tagWhereThereIsOne,
+		"locked":             tagLocked,
+		"suggested":          tagSuggested,
+		"refused":            tagRefused,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			journey(t, shared.withShop(t))
+		})
+	}
+}
+
+// tagTyped types destination tags, wrong and right, beside the address: what is typed is what is ordered.
+func tagTyped(t *testing.T, h *house) {
 	s := h.session(t, h.xrp())
 	p := checkout(t, s)
 	p.Fill(addressField, onXRP)
@@ -63,10 +79,8 @@ func TestTag(t *testing.T) {
 	shows(t, p, "main", "Memo or destination tag276")
 }
 
-// TestTagWhereThereIsOne asks for a tag on networks that have them, and not beside an address that has its own inside.
-func TestTagWhereThereIsOne(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// tagWhereThereIsOne asks for a tag on networks that have them, and not beside an address that has its own inside.
+func tagWhereThereIsOne(t *testing.T, h *house) {
 	s := h.session(t, h.free())
 	p := checkout(t, s)
 	fillFree(p)
@@ -88,10 +102,8 @@ func TestTagWhereThereIsOne(t *testing.T) {
 	}
 }
 
-// TestTagLocked has the session give the tag with a locked address: it is shown as fixed, and ordered.
-func TestTagLocked(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// tagLocked has the session give the tag with a locked address: it is shown as fixed, and ordered.
+func tagLocked(t *testing.T, h *house) {
 	r := h.xrp()
 	r.DestinationAddress, r.DestinationTag = onXRP, "4711"
 	s := h.session(t, r)
@@ -107,10 +119,8 @@ func TestTagLocked(t *testing.T) {
 	}
 }
 
-// TestTagSuggested has the session give address and tag as a default: the tag stays with its address, and goes with it.
-func TestTagSuggested(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// tagSuggested has the session give address and tag as a default: the tag stays with its address, and goes with it.
+func tagSuggested(t *testing.T, h *house) {
 	r := h.xrp()
 	r.DestinationAddress, r.DestinationTag = onXRP, "4711"
 	r.FieldLocks = map[string]api.FieldLock{"destinationAddress": {Locked: false}}
@@ -129,10 +139,8 @@ func TestTagSuggested(t *testing.T) {
 	}
 }
 
-// TestTagRefused has the server refuse the tag when the order is made: that is said at the field, with nothing lost.
-func TestTagRefused(t *testing.T) {
-	t.Parallel()
-	h := start(t)
+// tagRefused has the server refuse the tag when the order is made: that is said at the field, with nothing lost.
+func tagRefused(t *testing.T, h *house) {
 	p := checkout(t, h.session(t, h.xrp()))
 	p.Fill(addressField, onXRP)
 	p.Fill(tagField, "5")

@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -69,7 +68,6 @@ type account struct {
 	apiKey, apiSecret string
 	webhookPath       string
 	binding           binding
-	widgetURL         string
 }
 
 var (
@@ -80,17 +78,8 @@ var (
 
 // Open makes the gateway of the account.
 func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
-	var e gateway.SettingsError
-	if err := a.Settings.Check(describe()); err != nil {
-		var problems *gateway.SettingsError
-		if !errors.As(err, &problems) {
-			return nil, err
-		}
-		e = *problems
-	}
-	add := func(key, message string) {
-		e.Problems = append(e.Problems, checkout.FieldError{Field: key, Message: message})
-	}
+	var own []checkout.FieldError
+	add := func(key, message string) { own = append(own, checkout.FieldError{Field: key, Message: message}) }
 	check := func(key string, form *regexp.Regexp, message string) {
 		if value := a.Settings[key]; value != "" && !form.MatchString(value) {
 			add(key, message)
@@ -104,8 +93,8 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	if message := bound.check(); message != "" {
 		add("ipBinding", message)
 	}
-	if len(e.Problems) > 0 {
-		return nil, &e
+	if err := a.Settings.Check(describe(), own...); err != nil {
+		return nil, err
 	}
 	limits, err := a.Settings.Limits()
 	if err != nil {
@@ -120,7 +109,6 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 		apiURL: a.BaseURL("apiBaseURL", sandboxAPI, productionAPI) + "/" + url.PathEscape(a.Settings["partner"]) + "/v2",
 		apiKey: a.Settings["apiKey"], apiSecret: a.Settings["apiSecret"], binding: bound,
 		webhookPath: cmp.Or(a.Settings["webhookPath"], pathOf(a.NotifyURL)),
-		widgetURL:   strings.TrimRight(a.Settings["widgetBaseURL"], "/"),
 	}, nil
 }
 
@@ -137,7 +125,12 @@ func pathOf(text string) string {
 func (a *account) Describe() gateway.Description { return describe() }
 
 // Check tells whether Banxa serves the order.
-func (a *account) Check(o *checkout.Order) error { return a.serving.Check(name, o, a.limits) }
+func (a *account) Check(o *checkout.Order) error {
+	if err := a.serving.Check(name, o, a.limits); err != nil {
+		return err
+	}
+	return a.serving.CheckTag(name, o)
+}
 
 // List tells what Check lets pass.
 func (a *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
@@ -171,15 +164,11 @@ func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.
 	if err := a.call(ctx, request, &made); err != nil {
 		return gateway.Checkout{}, err
 	}
-	u, err := url.Parse(made.CheckoutURL)
-	if err != nil || made.ID == "" || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	checkoutURL, err := gateway.CheckoutURL(made.CheckoutURL, a.Settings["widgetBaseURL"])
+	if err != nil || made.ID == "" {
 		return gateway.Checkout{}, errors.New("banxa: the answer has no id, or no checkoutUrl that is an URL")
 	}
-	c := gateway.Checkout{URL: u.String(), ExternalOrderID: made.ID, Serves: urlServes}
-	if a.widgetURL != "" {
-		c.URL = a.widgetURL + strings.TrimPrefix(c.URL, u.Scheme+"://"+u.Host)
-	}
-	return c, nil
+	return gateway.Checkout{URL: checkoutURL, ExternalOrderID: made.ID, Serves: urlServes}, nil
 }
 
 // orderMembers are those of an order; what is not set is left out, because null is refused (error 4002).
@@ -206,7 +195,7 @@ func (a *account) order(ctx context.Context, r gateway.Request) (map[string]any,
 	set("blockchain", on.TheirNetwork)
 	set("fiat", o.FiatCurrency)
 	set("walletAddress", o.WalletAddress)
-	set("walletAddressTag", r.Order.WalletTag)
+	set("walletAddressTag", o.WalletTag)
 	set("redirectUrl", cmp.Or(o.RedirectURL, a.home()))
 	set("externalCustomerId", customer(o))
 	set("externalOrderId", string(o.ID))
@@ -251,9 +240,10 @@ func (a *account) home() string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).String()
 }
 
-// customer is by what Banxa knows the payer again: an id of ours, which is nobody's name.
+// customer is by what Banxa knows the payer again: an id of ours. The project's own may be somebody's name or address, which
+// Banxa doesn't want there: .../docs/getting-started/integration-best-practices#externalcustomerid
 func customer(o *checkout.Order) string {
-	return cmp.Or(string(o.CustomerID), o.ExternalCustomerID, string(o.ID))
+	return cmp.Or(string(o.CustomerID), string(o.ID))
 }
 
 // side is what Banxa calls the kind of orders.

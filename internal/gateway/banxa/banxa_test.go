@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gateway/banxa"
@@ -21,7 +23,8 @@ import (
 
 var statuses = []gatewaytest.Status{
 	{Theirs: "pendingPayment", Ours: checkout.OrderPending},
-	{Theirs: "waitingPayment", Ours: checkout.OrderPending},
+	{Theirs: "waitingPayment", Ours: checkout.OrderProcessing, Only: checkout.Buy}, // the payer has paid as far as they know
+	{Theirs: "waitingPayment", Ours: checkout.OrderPending, Only: checkout.Sell},
 	{Theirs: "paymentReceived", Ours: checkout.OrderProcessing},
 	{Theirs: "inProgress", Ours: checkout.OrderProcessing},
 	{Theirs: "coinTransferred", Ours: checkout.OrderProcessing},
@@ -51,6 +54,10 @@ var refusals = []gatewaytest.Refusal{
 	refuse("too little", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("19.99") }, "fiatAmount"),
 	refuse("too much", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("5000.01") }, "fiatAmount"),
 	refuse("no amount", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
+	refuse("a tag that the network hasn't", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.WalletTag = "1" }, "walletTag"),
+	refuse("a tag that Banxa may not hand on", checkout.CodeInvalidGateway, func(o *checkout.Order) {
+		o.CryptoCurrency, o.Network, o.WalletTag = "TON", "ton", "1"
+	}, "walletTag"),
 	refuse("country", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "FR" }, "gateway"),
 	refuse("several", checkout.CodeInvalidCurrency, func(o *checkout.Order) {
 		o.FiatCurrency, o.Network, o.FiatAmount = "XAU", "nope", amount("1")
@@ -91,6 +98,20 @@ var checkouts = []gatewaytest.Checkout{
 		},
 		Sent: []gatewaytest.Call{created("buy", `"crypto":"XRP","blockchain":"XRP","fiatAmount":"100.00","externalOrderId":"ord_01",
 			"walletAddress":"rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9","walletAddressTag":"12345678",`+payer)},
+	},
+	{
+		Name: "sell from a wallet with a tag", Sell: true, Change: func(r *gateway.Request) {
+			r.Order.CryptoCurrency, r.Order.Network, r.Order.WalletTag, r.Order.CryptoAmount = "XLM", "stellar", "memo", amount("7")
+		},
+		Sent: []gatewaytest.Call{created("sell", `"crypto":"XLM","blockchain":"XLM","cryptoAmount":"7","externalOrderId":"ord_01s","walletAddressTag":"memo",`+wallet+`,`+payer)},
+	},
+	{
+		Name: "buy by a customer without a name of ours", Change: func(r *gateway.Request) { r.Order.CustomerID = "" },
+		Sent: []gatewaytest.Call{func() gatewaytest.Call {
+			c := created("buy", `"crypto":"ETH","blockchain":"ETH","fiatAmount":"100.00","externalOrderId":"ord_01",`+wallet+`,`+payer)
+			c.Body = strings.Replace(c.Body, string(order().CustomerID), "ord_01", 1) // not jo@example.com
+			return c
+		}()},
 	},
 	{
 		Name: "buy with nothing but what is needed", Change: func(r *gateway.Request) { r.Order.Email, r.Order.RedirectURL = "", "" },
@@ -144,6 +165,9 @@ func quotes() []gatewaytest.Quote {
 		taken("as data", `{"data":{"cryptoAmount":0.0250,"fiatAmount":1e2,"processingFee":"0","networkFee":null}}`),
 		{Name: "a way to pay that it hasn't", Change: func(r *gateway.QuoteRequest) { r.PaymentMethod = "cash" }, Code: checkout.CodeValidation},
 		{Name: "not served", Change: func(r *gateway.QuoteRequest) { r.Order.Network = "nope" }, Code: checkout.CodeInvalidNetwork},
+		{Name: "less than the operator allows", Change: func(r *gateway.QuoteRequest) { r.Order.FiatAmount = amount("19.99") }, Code: checkout.CodeInvalidAmount},
+		{Name: "more than the operator allows", Change: func(r *gateway.QuoteRequest) { r.Order.FiatAmount = amount("5000.01") }, Code: checkout.CodeInvalidAmount},
+		{Name: "a country that the operator leaves out", Change: func(r *gateway.QuoteRequest) { r.Order.Country = "FR" }, Code: checkout.CodeInvalidGateway},
 		refused("region", checkout.CodeInvalidCurrency, 422, `{"errors":[{"code":5034,"message":"Coin restriction"}]}`),
 		refused("region, bare", checkout.CodeInvalidCurrency, 400, `{"code":"5034","message":"Coin restriction"}`),
 		refused("too little", checkout.CodeInvalidAmount, 400, `{"errors":{"status":"422","code":42212,"title":"Invalid","detail":"Fiat amount must be at least 20."}}`),
@@ -372,6 +396,119 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+var digits = cmp.Comparer(func(a, b money.Amount) bool { return a.String() == b.String() })
+
+// TestPaid: what was bought or sold is told in our terms by notifications, and what can't be is left out.
+func TestPaid(t *testing.T) {
+	t.Parallel()
+	const dollars = `"fiat_currency":"AUD",`
+	g, _ := open(t, nil, nil)
+	bought := checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "AUD", CryptoCurrency: "USDT", Network: "ethereum"}
+	with := func(change func(p *checkout.Paid)) checkout.Paid {
+		p := bought
+		change(&p)
+		return p
+	}
+	for name, tt := range map[string]struct {
+		reference, old, new string
+		want                checkout.Paid
+	}{
+		"bought":         {"ord_01", "", "", bought},
+		"sold":           {"ord_01s", "", "", checkout.Paid{FiatCurrency: "AUD", CryptoCurrency: "USDT", Network: "ethereum"}},
+		"neither":        {"ord_01", `"BUY"`, `null`, checkout.Paid{FiatCurrency: "AUD", CryptoCurrency: "USDT", Network: "ethereum"}},
+		"another sum":    {"ord_01", `"fiat_amount":"100"`, `"fiat_amount":99.50`, with(func(p *checkout.Paid) { p.FiatAmount = amount("99.5") })},
+		"no sum":         {"ord_01", `"fiat_amount":"100"`, `"fiat_amount":"-100"`, with(func(p *checkout.Paid) { p.FiatAmount = money.Amount{} })},
+		"small letters":  {"ord_01", dollars, `"fiat_currency":"aud",`, bought},
+		"unknown fiat":   {"ord_01", dollars, `"fiat_currency":"XBT",`, with(func(p *checkout.Paid) { p.FiatCurrency = "" })},
+		"another kind":   {"ord_01", dollars, `"fiat_currency":{},`, with(func(p *checkout.Paid) { p.FiatCurrency = "" })},
+		"other network":  {"ord_01", `"crypto_blockchain":"ETH"`, `"crypto_blockchain":"TRON"`, with(func(p *checkout.Paid) { p.Network = "tron" })},
+		"unknown asset":  {"ord_01", `"crypto_coin":"USDT"`, `"crypto_coin":"MOON"`, with(func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
+		"no asset":       {"ord_01", `"crypto_coin":"USDT",`, ``, with(func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
+		"no blockchain":  {"ord_01", `"crypto_blockchain":"ETH",`, ``, with(func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
+		"more than that": {"ord_01", dollars, dollars + `"wallet_address":"0x1",`, bought},
+	} {
+		body := told(tt.reference, "complete", "b1")
+		if !strings.Contains(body, tt.old) {
+			t.Fatalf("%s: there is no %s", name, tt.old)
+		}
+		updates, err := g.ParseNotification(t.Context(), signed(strings.Replace(body, tt.old, tt.new, 1), now))
+		if err != nil || len(updates) != 1 {
+			t.Errorf("%s: %+v, %v", name, updates, err)
+			continue
+		}
+		if diff := cmp.Diff(tt.want, updates[0].Paid, digits); diff != "" || updates[0].Deposit != nil {
+			t.Errorf("%s: %+v (-want +got):\n%s", name, updates[0], diff)
+		}
+	}
+}
+
+// TestPolled: so it is when asked; and a sale that waits for its crypto tells where to.
+func TestPolled(t *testing.T) {
+	t.Parallel()
+	bought := checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "EUR", CryptoCurrency: "ETH", Network: "ethereum", WalletAddress: order().WalletAddress}
+	sold := checkout.Paid{FiatCurrency: "EUR", CryptoCurrency: "ETH", Network: "ethereum"}
+	sentTo := func(address, tag string) *checkout.Deposit {
+		return &checkout.Deposit{Address: address, Tag: tag, Amount: amount("0.024125")}
+	}
+	for name, tt := range map[string]struct {
+		reference, status string
+		change            func(o map[string]any)
+		paid              checkout.Paid
+		deposit           *checkout.Deposit
+	}{
+		"bought": {"ord_01", "complete", nil, bought, nil},
+		"sold":   {"ord_01s", "complete", nil, sold, nil},
+		"bought, in the SDKs' words": {"ord_01", "complete", func(o map[string]any) {
+			o["crypto"], o["blockchain"] = "eth", "ETH"
+		}, bought, nil},
+		"bought, to a tag": {"ord_01", "complete", func(o map[string]any) {
+			o["crypto"], o["walletAddress"], o["walletAddressTag"] = map[string]string{"id": "XRP", "blockchain": "XRP"}, "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", 12345678
+		}, checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "EUR", CryptoCurrency: "XRP", Network: "xrp", WalletAddress: "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", WalletTag: "12345678"}, nil},
+		"bought, of other kinds": {"ord_01", "complete", func(o map[string]any) {
+			o["crypto"], o["walletAddress"], o["fiat"], o["fiatAmount"] = []int{1}, map[string]int{}, 7, []int{}
+		}, checkout.Paid{}, nil},
+		"bought, waits":                   {"ord_01", "waitingPayment", func(o map[string]any) { o["walletAddress"] = deposit }, with(bought, deposit), nil},
+		"to be sold, waits":               {"ord_01s", "waitingPayment", nil, sold, sentTo(deposit, "")},
+		"to be sold, with a tag":          {"ord_01s", "waitingPayment", func(o map[string]any) { o["walletAddressTag"] = "77" }, sold, sentTo(deposit, "77")},
+		"to be sold, before that":         {"ord_01s", "pendingPayment", nil, sold, nil},
+		"to be sold, on its way":          {"ord_01s", "paymentReceived", nil, sold, nil},
+		"to be sold, the seller's own":    {"ord_01s", "waitingPayment", func(o map[string]any) { o["walletAddress"] = strings.ToLower(order().WalletAddress) }, sold, nil},
+		"to be sold, no address":          {"ord_01s", "waitingPayment", func(o map[string]any) { o["walletAddress"] = nil }, sold, nil},
+		"to be sold, of another network":  {"ord_01s", "waitingPayment", func(o map[string]any) { o["walletAddress"] = "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9" }, sold, nil},
+		"to be sold, a digit is mistaken": {"ord_01s", "waitingPayment", func(o map[string]any) { o["walletAddress"] = deposit[:len(deposit)-1] }, sold, nil},
+	} {
+		one := listed(tt.reference, tt.status, "b1")
+		if tt.change != nil {
+			tt.change(one)
+		}
+		o := order()
+		if o.ID = checkout.OrderID(tt.reference); tt.reference != "ord_01" {
+			o.Type = checkout.Sell
+		}
+		g, _ := open(t, nil, &fake{t: t, orders: []map[string]any{one}})
+		poller, _ := g.(gateway.Poller)
+		updates, err := poller.Poll(t.Context(), gateway.Request{Order: &o, Now: now})
+		if err != nil || len(updates) != 1 {
+			t.Errorf("%s: %+v, %v", name, updates, err)
+			continue
+		}
+		if diff := cmp.Diff(tt.paid, updates[0].Paid, digits); diff != "" {
+			t.Errorf("%s: paid (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(tt.deposit, updates[0].Deposit, digits); diff != "" {
+			t.Errorf("%s: to be sent (-want +got):\n%s", name, diff)
+		}
+		if told := strings.Contains(updates[0].DedupKey, deposit); told != (tt.deposit != nil) {
+			t.Errorf("%s: the key is %q, by which an address that comes later is new", name, updates[0].DedupKey)
+		}
+	}
+}
+
+func with(p checkout.Paid, wallet string) checkout.Paid {
+	p.WalletAddress = wallet
+	return p
+}
+
 // TestEachOpeningIsAnOrder: Banxa's URLs serve once, so that a payer who comes again gets another.
 func TestEachOpeningIsAnOrder(t *testing.T) {
 	t.Parallel()
@@ -437,6 +574,7 @@ func TestPollTries(t *testing.T) {
 		{"inProgress complete refunded", "complete"},
 		{"brandNew refunded cancelled", "refunded"},
 		{"pendingPayment brandNew", "brandNew"},
+		{"pendingPayment waitingPayment expired", "waitingPayment"},
 	} {
 		server := &fake{t: t}
 		for _, status := range strings.Fields(tt.theirs) {
@@ -449,6 +587,16 @@ func TestPollTries(t *testing.T) {
 		if updates, err := poll(server); err != nil || len(updates) != 1 || updates[0].ExternalOrderID != "b "+tt.want {
 			t.Errorf("of %s: %+v, %v", tt.theirs, updates, err)
 		}
+	}
+	sale, server := order(), &fake{t: t}
+	sale.ID, sale.Type = "ord_01s", checkout.Sell
+	for _, status := range []string{"pendingPayment", "waitingPayment", "pendingPayment"} {
+		server.orders = append(server.orders, listed("ord_01s", status, "b "+status))
+	}
+	g, _ := open(t, nil, server)
+	poller, _ := g.(gateway.Poller)
+	if updates, err := poller.Poll(t.Context(), gateway.Request{Order: &sale, Now: now}); err != nil || len(updates) != 1 || updates[0].Deposit == nil {
+		t.Errorf("of sales, the one that waits for the crypto is wanted: %+v, %v", updates, err)
 	}
 	for body, fails := range map[string]bool{
 		`{"orders":[null]}`: false, `{"data":{"orders":[]}}`: false, `{"orders":null}`: true, `{"orders":[{"externalId":"ord_01"}]}`: true,
@@ -500,6 +648,21 @@ func TestProbe(t *testing.T) {
 		if err := prober.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), say) || strings.Contains(err.Error(), apiKey) {
 			t.Errorf("%d: %v", status, err)
 		}
+	}
+}
+
+// TestLimits: what the operator doesn't allow isn't listed.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	g, _ := open(t, nil, nil)
+	lister, _ := g.(gateway.Lister)
+	for _, f := range lister.List(checkout.Buy, "DE").Fiats {
+		if f.Min.String() != "20" || f.Max.String() != "5000" {
+			t.Errorf("%s is listed from %s to %s", f.Currency, f.Min, f.Max)
+		}
+	}
+	if listed := lister.List(checkout.Buy, "FR"); len(listed.Fiats)+len(listed.Assets) > 0 {
+		t.Errorf("in another country: %+v", listed)
 	}
 }
 

@@ -8,15 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unicode"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
 	"github.com/sliproad/sliproad/internal/money"
 )
-
-const maxReasonChars = 200
 
 // call makes a call with the account's key. Answers come bare or as the member data of an object, and errors that have the
 // status of success as its member errors, as Banxa's own SDK reads them (BanxaOfficial/javascript-native-payments-sdk).
@@ -158,36 +155,7 @@ func refused(p problem) error {
 	if p.Code == "5034" {
 		return checkout.FailField(checkout.CodeInvalidCurrency, "cryptoCurrency", "is not available at Banxa in the payer's country")
 	}
-	text := strings.TrimRight(strings.Join(strings.FieldsFunc(checkout.Legible(p.text()), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " "), ".")
-	if runes := []rune(text); len(runes) > maxReasonChars {
-		text = string(runes[:maxReasonChars]) + "…"
-	}
-	say := "is refused by Banxa"
-	if text != "" {
-		say += ": " + text
-	}
-	words := strings.ToLower(p.Field + " " + text)
-	for _, about := range []struct {
-		words []string
-		code  checkout.Code
-		field string
-	}{
-		{[]string{"amount", "minimum", "maximum", "limit"}, checkout.CodeInvalidAmount, "fiatAmount"},
-		{[]string{"payment method", "paymentmethod"}, checkout.CodeValidation, "paymentMethod"},
-		{[]string{"blockchain", "network"}, checkout.CodeInvalidNetwork, "network"},
-		{[]string{"crypto", "coin"}, checkout.CodeInvalidCurrency, "cryptoCurrency"},
-		{[]string{"fiat", "currency"}, checkout.CodeInvalidCurrency, "fiatCurrency"},
-		{[]string{"country", "region"}, checkout.CodeInvalidGateway, "gateway"},
-	} {
-		for _, word := range about.words {
-			if strings.Contains(words, word) {
-				return checkout.FailField(about.code, about.field, say)
-			}
-		}
-	}
-	return nil
+	return gateway.Refusal(name, p.Field, p.text())
 }
 
 // Probe asks for the countries, which takes the partner's reference and the key. The secret signs what Banxa sends, so that

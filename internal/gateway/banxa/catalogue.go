@@ -121,9 +121,9 @@ func add(part *gateway.Served, fiats []listedFiat, cryptos []listedCrypto) error
 			if gateway.OtherToken(c.ID, networks[b.ID], b.Address) {
 				continue
 			}
-			part.Assets = append(part.Assets, gateway.ServedAsset{
-				Code: c.ID, Network: networks[b.ID], TheirCode: c.ID, TheirNetwork: b.ID, Without: without(b.Without),
-			})
+			a := servedAsset(c.ID, b.ID)
+			a.Without = without(b.Without)
+			part.Assets = append(part.Assets, a)
 		}
 	}
 	return nil

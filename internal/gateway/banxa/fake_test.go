@@ -84,25 +84,39 @@ func signed(body string, at time.Time) gateway.Notification {
 	return n
 }
 
-// told is the body of a notification, in the form of the documentation's sample, dates without a space included.
+// told is the body of a notification, in the form of the documentation's sample, dates without a space included. Our
+// references of sales end with s.
 func told(reference, status, id string) string {
 	external, _ := json.Marshal(reference)
 	if reference == "" {
 		external = []byte("null")
 	}
+	side := "BUY"
+	if strings.HasSuffix(reference, "s") {
+		side = "SELL"
+	}
 	return fmt.Sprintf(`{"order_id":%q,"status":%q,"status_date":"2026-01-1604:04:21","created_at":"2026-01-1604:04:20","updated_at":"2026-01-1604:04:20",
-		"external_id":%s,"order_type":"BUY","crypto_coin":"USDT","crypto_blockchain":"ETH","crypto_amount":"67.1000000000000000","fiat_currency":"AUD",
+		"external_id":%s,"order_type":%q,"crypto_coin":"USDT","crypto_blockchain":"ETH","crypto_amount":"67.1000000000000000","fiat_currency":"AUD",
 		"fiat_amount":"100","asset_price":"1.490312965722801","payment_method":"payid-bank-transfer","processing_fee":"0","network_fee":"0",
-		"usd_exchange_rate":"1.4923330","transaction_hash":"0","metadata":[]}`, id, status, external)
+		"usd_exchange_rate":"1.4923330","transaction_hash":"0","metadata":[]}`, id, status, external, side)
 }
 
-// listed is an order in the answers of the API.
+// deposit is an address of Banxa's.
+const deposit = "0x03EA4c7ED1d8199510017D88f2783Ef43ab5a4fd"
+
+// listed is an order in the answers of the API, as .../transaction-lifecycle/order-lookup has it.
 func listed(reference, status, id string) map[string]any {
-	return map[string]any{
+	o := map[string]any{
 		"id": id, "externalId": reference, "externalCustomerId": string(order().CustomerID), "country": "DE", "orderType": "BUY",
-		"crypto": map[string]any{"id": "ETH", "blockchain": "ETH"}, "fiat": "EUR", "fiatAmount": "100.00", "cryptoAmount": "0.024125",
+		"crypto": map[string]any{"id": "ETH", "blockchain": "ETH", "address": "0x0000000000000000000000000000000000000000", "network": "1"},
+		"fiat":   "EUR", "fiatAmount": "100.00", "cryptoAmount": "0.024125", "processingFee": "0.30", "networkFee": "1.67", "partnerFee": "",
+		"walletAddress": order().WalletAddress, "walletAddressTag": nil,
 		"status": status, "transactionHash": "0xabc", "createdAt": "2026-09-01T11:59:30.000Z",
 	}
+	if strings.HasSuffix(reference, "s") {
+		o["orderType"], o["fiatAmount"], o["walletAddress"] = "SELL", "99.87", deposit
+	}
+	return o
 }
 
 // fake is Banxa's sandbox, by its documentation. It fails the test where a request is wrong.

@@ -18,7 +18,7 @@ type outcome struct {
 // those that only Banxa's SDKs and public wallets name. One that is not here is processing.
 var outcomes = map[string]outcome{
 	"pendingPayment":          {checkout.OrderPending, ""},
-	"waitingPayment":          {checkout.OrderPending, ""},
+	waitingPayment:            {checkout.OrderProcessing, ""},
 	"paymentReceived":         {checkout.OrderProcessing, ""},
 	"inProgress":              {checkout.OrderProcessing, ""},
 	"coinTransferred":         {checkout.OrderProcessing, ""},
@@ -36,7 +36,14 @@ var outcomes = map[string]outcome{
 	"refunded":                {checkout.OrderRefunded, "Banxa gave the payment back."},
 }
 
-func outcomeOf(status string) outcome {
+// waitingPayment: the buyer has paid as far as they are concerned, and Banxa waits for the payment to arrive; or the seller is
+// to send the crypto.
+const waitingPayment = "waitingPayment"
+
+func outcomeOf(kind checkout.OrderType, status string) outcome {
+	if status == waitingPayment && kind == checkout.Sell {
+		return outcome{checkout.OrderPending, ""}
+	}
 	if known, ok := outcomes[status]; ok {
 		return known
 	}
@@ -50,6 +57,15 @@ var networks = map[string]string{
 	"SUI": "sui", "NEAR": "near", "CELO": "celo", "XLM": "stellar", "ADA": "cardano", "DOT": "polkadot", "ALGO": "algorand",
 	"ZKSYNC": "zksync", "BCH": "bitcoin-cash", "WLD": "world-chain", "OPTIMISM": "optimism", "LINEA": "linea",
 	"UNICHAIN": "unichain", "ARB": "arbitrum", "BASE": "base", "INJ": "injective",
+}
+
+// tagNetworks are those for which Banxa names walletAddressTag, ".../docs/api-integration/create-buy-order": "memo for XLM,
+// destination tag for XRP". Whether it hands on those of other networks is not documented.
+var tagNetworks = map[string]bool{"stellar": true, "xrp": true}
+
+func servedAsset(code, blockchain string) gateway.ServedAsset {
+	network := networks[blockchain]
+	return gateway.ServedAsset{Code: code, Network: network, TheirCode: code, TheirNetwork: blockchain, Tag: tagNetworks[network]}
 }
 
 const card = "debit-credit-card"
@@ -136,7 +152,7 @@ func builtIn() *gateway.Serving {
 	for line := range strings.Lines(builtInAssets) {
 		fields := strings.Fields(line)
 		for i := 1; i < len(fields); i++ {
-			a := gateway.ServedAsset{Code: fields[0], Network: networks[fields[i]], TheirCode: fields[0], TheirNetwork: fields[i]}
+			a := servedAsset(fields[0], fields[i])
 			s.Buy.Assets, s.Sell.Assets = append(s.Buy.Assets, a), append(s.Sell.Assets, a)
 		}
 	}

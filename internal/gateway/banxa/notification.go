@@ -11,14 +11,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
-	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 const (
@@ -36,8 +35,13 @@ type order struct {
 	ID            string
 	Reference     string
 	Status        string
+	Type          checkout.OrderType
 	CryptoAmount  figure
 	TransactionID figure
+	Coin          coin
+	Fiat          gateway.Text
+	FiatAmount    gateway.Text
+	Wallet, Tag   gateway.Text // in notifications there is none
 }
 
 // ours tells whether the order may be one of ours; an account may have others.
@@ -45,15 +49,26 @@ func (o *order) ours() bool {
 	return o.Reference != "" && len(o.Reference) <= maxReferenceBytes && checkout.Storable(o.Reference)
 }
 
+// kindOf reads an order's type, which is empty if it is neither.
+func kindOf(theirs gateway.Text) checkout.OrderType {
+	switch theirs {
+	case "BUY":
+		return checkout.Buy
+	case "SELL":
+		return checkout.Sell
+	}
+	return ""
+}
+
 // update is what the order tells. Before the end its amount is an estimate, and "0" stands for a transaction that isn't there.
-func (o *order) update(dedupKey string) (gateway.Update, error) {
+func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
 	if o.ID == "" || o.Status == "" {
 		return gateway.Update{}, errors.New("an order has no id or no status")
 	}
-	means := outcomeOf(o.Status)
+	means := outcomeOf(o.Type, o.Status)
 	u := gateway.Update{
 		DedupKey: dedupKey, OrderID: checkout.OrderID(o.Reference), Status: means.status, ExternalOrderID: o.ID,
-		FailureReason: means.reason,
+		FailureReason: means.reason, Paid: a.paid(o),
 	}
 	amount, err := o.CryptoAmount.amount()
 	if err != nil {
@@ -68,6 +83,29 @@ func (o *order) update(dedupKey string) (gateway.Update, error) {
 	return u, nil
 }
 
+// paid is what the order is over. Of a purchase, fiatAmount is the member that the order was made with, "fiat amount to spend":
+// .../docs/api-integration/create-buy-order. Of a sale it follows from the crypto amount that was asked for and the price at
+// that time, so that it is not the figure that was ordered; and the wallet is where the crypto goes, not where it comes from.
+func (a *account) paid(o *order) checkout.Paid {
+	var p checkout.Paid
+	if fiat, known := money.LookupCurrency(string(o.Fiat)); known {
+		p.FiatCurrency = fiat.Code
+	}
+	if on, known := a.serving.Of(o.Type).Named(string(o.Coin.ID), string(o.Coin.Blockchain)); known {
+		p.CryptoCurrency, p.Network = on.Code, on.Network
+	}
+	if o.Type != checkout.Buy {
+		return p
+	}
+	if amount, err := figure(o.FiatAmount).amount(); err == nil {
+		p.FiatAmount = amount
+	}
+	if p.WalletAddress = string(o.Wallet); p.WalletAddress != "" {
+		p.WalletTag = string(o.Tag)
+	}
+	return p
+}
+
 // ParseNotification verifies the signature and reads the order.
 // https://docs.banxa.com/products/hosted-checkout/docs/transaction-lifecycle/webhooks
 func (a *account) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
@@ -75,21 +113,29 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 		return nil, gateway.ErrForged
 	}
 	var body struct {
-		OrderID       string `json:"order_id"`
-		ExternalID    string `json:"external_id"`
-		Status        string `json:"status"`
-		CryptoAmount  figure `json:"crypto_amount"`
-		TransactionID figure `json:"transaction_hash"`
+		OrderID       string       `json:"order_id"`
+		ExternalID    string       `json:"external_id"`
+		Status        string       `json:"status"`
+		Type          gateway.Text `json:"order_type"`
+		CryptoAmount  figure       `json:"crypto_amount"`
+		TransactionID figure       `json:"transaction_hash"`
+		Coin          gateway.Text `json:"crypto_coin"`
+		Blockchain    gateway.Text `json:"crypto_blockchain"`
+		Fiat          gateway.Text `json:"fiat_currency"`
+		FiatAmount    gateway.Text `json:"fiat_amount"`
 	}
 	if err := json.Unmarshal(n.Body, &body); err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
-	o := order{body.OrderID, body.ExternalID, body.Status, body.CryptoAmount, body.TransactionID}
+	o := &order{
+		ID: body.OrderID, Reference: body.ExternalID, Status: body.Status, Type: kindOf(body.Type), CryptoAmount: body.CryptoAmount,
+		TransactionID: body.TransactionID, Coin: coin{body.Coin, body.Blockchain}, Fiat: body.Fiat, FiatAmount: body.FiatAmount,
+	}
 	if o.ID == "" || !o.ours() { // of KYC, which comes to the same URL, or of somebody else's order
 		return nil, nil
 	}
 	sum := sha256.Sum256(n.Body)
-	u, err := o.update(hex.EncodeToString(sum[:]))
+	u, err := a.update(o, hex.EncodeToString(sum[:]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -144,79 +190,4 @@ func timeOf(nonce string) (time.Time, bool) {
 		return time.UnixMicro(n), true
 	}
 	return time.Unix(0, n), true
-}
-
-// listed is an order in the API's words. The reference is externalId in the documentation of the answers, and externalOrderId
-// in that of the questions and in answers that public wallets have seen.
-type listed struct {
-	ID              string `json:"id"`
-	ExternalID      string `json:"externalId"`
-	ExternalOrderID string `json:"externalOrderId"`
-	Status          string `json:"status"`
-	CryptoAmount    figure `json:"cryptoAmount"`
-	TransactionID   figure `json:"transactionHash"`
-}
-
-func (l *listed) order() *order {
-	reference := l.ExternalOrderID
-	if reference == "" {
-		reference = l.ExternalID
-	}
-	return &order{l.ID, reference, l.Status, l.CryptoAmount, l.TransactionID}
-}
-
-// Poll asks for the orders that were made there for ours, one for each time that the payer came. Those that may still
-// succeed come before those that failed: the order is not over because a checkout that nobody opened is.
-// https://docs.banxa.com/products/hosted-checkout/docs/transaction-lifecycle/order-lookup
-func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
-	const day = 24 * time.Hour
-	query := url.Values{
-		"start":              {r.Order.CreatedAt.UTC().Add(-day).Format(time.DateOnly)},
-		"end":                {r.Now.UTC().Add(day).Format(time.DateOnly)},
-		"externalCustomerId": {customer(r.Order)},
-		"limit":              {"100"},
-	}
-	var answer struct {
-		Orders *[]*listed `json:"orders"`
-	}
-	request := gatewaycall.Request{Method: http.MethodGet, URL: a.apiURL + "/orders?" + query.Encode()}
-	if err := a.call(ctx, request, &answer); err != nil {
-		return nil, err
-	}
-	if answer.Orders == nil {
-		return nil, errors.New("banxa: the answer has no list of orders")
-	}
-	var best *order
-	for _, l := range *answer.Orders {
-		if l == nil {
-			continue
-		}
-		if o := l.order(); o.Reference == string(r.Order.ID) && (best == nil || worth(o) > worth(best)) {
-			best = o
-		}
-	}
-	if best == nil {
-		return nil, nil
-	}
-	u, err := best.update("poll " + best.ID + " " + best.Status)
-	if err != nil {
-		return nil, fmt.Errorf("banxa: %w", err)
-	}
-	return []gateway.Update{u}, nil
-}
-
-// worth orders the tries: money that arrived, was given back, is on its way, may still come, won't come.
-func worth(o *order) int {
-	switch outcomeOf(o.Status).status {
-	case checkout.OrderCompleted:
-		return 4
-	case checkout.OrderRefunded:
-		return 3
-	case checkout.OrderProcessing:
-		return 2
-	case checkout.OrderPending:
-		return 1
-	default:
-		return 0
-	}
 }

@@ -202,7 +202,9 @@ func (l listed) networkIDs(code string) []string {
 func (s *side) list() gateway.Catalogue {
 	var c gateway.Catalogue
 	for _, code := range slices.Sorted(maps.Keys(s.fiats)) {
-		c.Fiats = append(c.Fiats, s.fiats[code])
+		if f := s.fiats[code]; !f.Max.IsSet() || f.Min.Cmp(f.Max) <= 0 { // else no amount is left
+			c.Fiats = append(c.Fiats, f)
+		}
 	}
 	for _, coin := range asset.Assets() {
 		l, served := s.assets[coin.Code]

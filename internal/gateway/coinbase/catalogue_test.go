@@ -210,3 +210,34 @@ func TestSellRefines(t *testing.T) {
 		t.Errorf("the second price was asked for %s", calls[2].Body)
 	}
 }
+
+// TestSellMuch prices a sale of more than a card may buy, in a country without cards: only the rate of a purchase counts.
+func TestSellMuch(t *testing.T) {
+	t.Parallel()
+	server := newCDP(t)
+	server.answer = map[string]string{"GET /onramp/v1/buy/config": `{"countries":[{"id":"US","payment_methods":[{"id":"ACH_BANK_ACCOUNT"}]}]}`}
+	a := account(settings())
+	var err error
+	if a.Catalogue, err = open(t, a, server).(gateway.Loader).Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wire := gatewaytest.NewWire(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/sell/quote") {
+			gatewaytest.Answer(http.StatusOK, `{"cashout_total":{"value":"20000","currency":"USD"},"cashout_subtotal":{"value":"20100","currency":"USD"},
+				"sell_amount":{"value":"4.99191592","currency":"ETH"},"coinbase_fee":{"value":"100","currency":"USD"}}`).ServeHTTP(w, r)
+			return
+		}
+		server.ServeHTTP(w, r)
+	}))
+	o := sellOrder()
+	o.FiatAmount = amount("20000")
+	q, err := openWire(t, a, wire).(gateway.Quoter).Quote(t.Context(), gateway.QuoteRequest{Order: o, Now: now})
+	if err != nil || q.FiatAmount.String() != "20000" {
+		t.Fatalf("Quote = %+v, %v", q, err)
+	}
+	calls := wire.Calls()
+	// 100 USD buy 0.0247 ETH at 98.96: 20000 × 0.0247 ÷ 98.96.
+	if !strings.Contains(calls[0].Body, `"payment_amount":"100"`) || !strings.Contains(calls[0].Body, `"payment_method":"ACH_BANK_ACCOUNT"`) || !strings.Contains(calls[1].Body, `"sell_amount":"4.99191593"`) {
+		t.Errorf("asked %s and %s", calls[0].Body, calls[1].Body)
+	}
+}

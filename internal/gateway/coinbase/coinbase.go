@@ -1,7 +1,7 @@
 // Package coinbase is Coinbase Onramp and Offramp, as the Coinbase Developer Platform (CDP) serves them: a hosted page that
 // sells crypto to the payer, or takes it back.
 //
-// It makes no headless orders, shows no page itself, and doesn't tell a seller where to send the crypto (docs/gateways/coinbase.md).
+// It makes no headless orders and shows no page itself: where a seller sends the crypto it tells in updates (docs/gateways/coinbase.md).
 // Invariant: a checkout is asked for when the payer comes, never before, and an account in the sandbox neither makes nor
 // believes anything that could move money.
 package coinbase
@@ -132,7 +132,19 @@ func (a *account) Check(o *checkout.Order) error {
 		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "sells only in the sandbox, which has no offramp")
 	}
 	listed := a.List(o.Type, o.Country)
-	return listed.Check(o, "Coinbase", a.limits)
+	if err := listed.Check(o, "Coinbase", a.limits); err != nil {
+		return err
+	}
+	return tagged(o)
+}
+
+// tagged refuses an order with a memo or destination tag: neither API has a member for one, and crypto sent without it would be
+// lost.
+func tagged(o *checkout.Order) error {
+	if o.WalletTag == "" {
+		return nil
+	}
+	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on: Coinbase takes no memo or destination tag; use an address that needs none, or another gateway")
 }
 
 // CreateCheckout asks nobody: the URL is made when the payer comes. What could not be made then is refused here.
@@ -149,15 +161,15 @@ func (a *account) FindCheckout(_ context.Context, _ gateway.Request) (gateway.Ch
 func (a *account) makeable(r gateway.Request) error {
 	o := r.Order
 	switch {
-	case r.Order.WalletTag != "":
-		return errors.New("coinbase: takes no memo or destination tag, and crypto sent without it would be lost; use a wallet address that needs none, or another gateway")
+	case o.WalletTag != "":
+		return tagged(o)
 	case o.WalletAddress == "":
 		return errors.New("coinbase: the order has no wallet address")
 	case o.Type == checkout.Sell && a.sandbox:
 		return errors.New("coinbase: the sandbox has no offramp, and a sale there would be a real one")
 	case o.Type == checkout.Sell && o.RedirectURL == "":
 		return errors.New("coinbase: an offramp needs a redirectUrl, to which the payer returns to send the crypto")
-	case len(a.reference(o.ID)) > maxReferenceBytes:
+	case len(a.reference(o)) > maxReferenceBytes:
 		return errors.New("coinbase: the order's id is too long for its partnerUserRef")
 	}
 	return nil

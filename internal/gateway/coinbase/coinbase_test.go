@@ -283,6 +283,8 @@ var refusals = []gatewaytest.Refusal{
 	refuse("wrapped under the original's name", checkout.CodeInvalidNetwork, func(o *checkout.Order) { o.CryptoCurrency = "BTC" }, "network"),
 	refuse("none", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
 	refuse("Japan", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "JP" }, "gateway"),
+	refuse("a memo", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.WalletTag = "7" }, "walletTag"),
+	refuse("a seller's memo", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Type, o.WalletTag = checkout.Sell, "7" }, "walletTag"),
 	refuse("several", checkout.CodeInvalidCurrency, func(o *checkout.Order) { o.FiatCurrency, o.Network = "JPY", "tron" }, "fiatCurrency", "network"),
 	refuse("sell for what the page takes no amount in", checkout.CodeInvalidCurrency, func(o *checkout.Order) {
 		o.Type, o.FiatCurrency = checkout.Sell, "CHF"
@@ -303,14 +305,14 @@ func checkouts() []gatewaytest.Checkout {
 		{Name: "buy with nothing more", URL: onramp, Sent: []gatewaytest.Call{{Method: "POST", URL: sessions, Body: bare}}, Change: func(r *gateway.Request) {
 			r.Order.RedirectURL, r.Order.Country, r.Address = "", "", gateway.Request{}.Address
 		}},
-		{Name: "buy with a memo", Refused: "no memo", Change: func(r *gateway.Request) { r.Order.WalletTag = "7" }},
+		{Name: "buy with a memo", Refused: "memo", Change: func(r *gateway.Request) { r.Order.WalletTag = "7" }},
 		{Name: "buy without a wallet", Refused: "wallet", Change: func(r *gateway.Request) { r.Order.WalletAddress = "" }},
 		{Name: "buy what is no longer served", Refused: "no longer", Change: func(r *gateway.Request) { r.Order.Network = "tron" }},
 		{Name: "buy with an endless id", Refused: "too long", Change: func(r *gateway.Request) { r.Order.ID += "123456789" }},
 		{
 			Name: "sell", Sell: true, Varying: []string{"sessionToken"},
-			URL: "https://pay.coinbase.com/v3/sell/input?defaultAsset=ETH&defaultNetwork=base&disableEdit=true&fiatCurrency=USD&partnerUserRef=" + orderID +
-				"&presetFiatAmount=100.00&redirectUrl=" + url.QueryEscape("https://shop.example/ok?a=1&b=2"),
+			URL: "https://pay.coinbase.com/v3/sell/input?defaultAsset=ETH&defaultNetwork=base&disableEdit=true&fiatCurrency=USD&partnerUserRef=sell-" + orderID +
+				"&presetFiatAmount=100.00&redirectUrl=" + url.QueryEscape("https://shop.example/ok?a=1&b=2&partnerUserRef=sell-"+orderID),
 			Sent: []gatewaytest.Call{{Method: "POST", URL: tokens, Body: token}},
 		},
 		{Name: "sell for nobody known", Sell: true, Refused: "address", Change: func(r *gateway.Request) { r.Address = gateway.Request{}.Address }},
@@ -327,6 +329,8 @@ func quotes() []gatewaytest.Quote {
 		return gatewaytest.Call{Method: "POST", URL: url, Body: `{"purchase_currency":"ETH","purchase_network":"base","payment_amount":"100.00",
 			"payment_currency":"USD","payment_method":"` + method + `","country":"US","subdivision":"CA"}`}
 	}
+	guess := ask("CARD")
+	guess.Body = strings.Replace(guess.Body, "100.00", "100", 1)
 	bought := gateway.Quote{
 		FiatAmount: amount("100"), CryptoAmount: amount("0.0247"), Rate: amount("4006.477732793522"),
 		Fees: []gateway.Fee{{Type: gateway.FeeNetwork, Amount: amount("1.04")}}, PaymentMethod: "debit-credit-card", Serves: time.Minute,
@@ -340,7 +344,7 @@ func quotes() []gatewaytest.Quote {
 		{Name: "sell", Sell: true, Want: gateway.Quote{
 			FiatAmount: amount("100.00"), CryptoAmount: amount("0.02495958"), Rate: amount("4046.54244983289"),
 			Fees: []gateway.Fee{{Type: gateway.FeeGateway, Amount: amount("1.00")}}, PaymentMethod: "ach", Serves: time.Minute,
-		}, Sent: []gatewaytest.Call{ask("CARD"), {Method: "POST", URL: sellURL, Body: `{"sell_currency":"ETH","sell_network":"base",
+		}, Sent: []gatewaytest.Call{guess, {Method: "POST", URL: sellURL, Body: `{"sell_currency":"ETH","sell_network":"base",
 			"sell_amount":"0.02495958","cashout_currency":"USD","payment_method":"ACH_BANK_ACCOUNT","country":"US","subdivision":"CA"}`}}},
 		{Name: "nowhere", Code: checkout.CodeValidation, Change: func(r *gateway.QuoteRequest) { r.Order.Country = "" }},
 		{Name: "by what it hasn't", Code: checkout.CodeValidation, Change: func(r *gateway.QuoteRequest) { r.PaymentMethod = "pix" }},

@@ -67,6 +67,17 @@ var assetNames = map[string]string{"CGLD": "CELO"}
 // one (https://docs.cdp.coinbase.com/onramp/offramp/transaction-status.md), so that crypto could be lost on them.
 var memoNetworks = []string{"xrp", "stellar", "ton", "cosmos", "osmosis", "noble", "celestia", "injective"}
 
+// awaiting are the statuses of a sale that waits for the crypto, as long as there is no hash: CREATED by its name, STARTED as
+// live sales have it (Coinbase's coinbase/onramp-v2-mobile-demo sends to the address that it finds then).
+var awaiting = []string{"TRANSACTION_STATUS_CREATED", "TRANSACTION_STATUS_STARTED"}
+
+// changing are the networks on which a wallet sends from another address each time: "Bitcoin-based assets don't validate
+// from_address" (https://docs.cdp.coinbase.com/onramp/offramp/offramp-integration-guide.md).
+var changing = []string{"bitcoin", "bitcoin-cash", "litecoin", "dogecoin", "cardano"}
+
+// manyForms are the networks on which one account has addresses that look different, and no page says which Coinbase tells.
+var manyForms = []string{"bitcoin-cash", "xrp", "ton", "stellar", "aptos", "sui", "injective"}
+
 // method is a way to pay, or to be paid. The first of the names is the one to ask with.
 type method struct {
 	gateway.PaymentMethod

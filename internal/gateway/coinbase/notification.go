@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
 // SignatureHeader carries "t=UNIX,v0=HEX,h=NAMES,v1=HEX" (https://docs.cdp.coinbase.com/webhooks/verify-signatures.md).
@@ -131,14 +129,20 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if t.EventType == "" {
 		return nil, fmt.Errorf("%w: eventType is missing", gateway.ErrMalformed)
 	}
-	if !strings.HasPrefix(t.EventType, "onramp.transaction.") && !strings.HasPrefix(t.EventType, "offramp.transaction.") {
+	var kind checkout.OrderType
+	switch {
+	case strings.HasPrefix(t.EventType, "onramp.transaction."):
+		kind = checkout.Buy
+	case strings.HasPrefix(t.EventType, "offramp.transaction."):
+		kind = checkout.Sell
+	default:
 		return nil, nil
 	}
-	id, ours := a.orderID(t.PartnerUserRef)
+	id, ours := a.orderID(t.reference(kind), kind)
 	if !ours {
 		return nil, nil
 	}
-	u, err := t.update(id)
+	u, err := t.update(id, kind, n.Now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -150,115 +154,25 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	return []gateway.Update{u}, nil
 }
 
-// orderID reads our reference. What the sandbox says counts for nothing outside of it, and the other way round.
-func (a *account) orderID(reference string) (checkout.OrderID, bool) {
+// orderID reads our reference. What the sandbox says counts for nothing outside of it, and the other way round; nor does a sale
+// count for a purchase: the payer could have put one's reference into the URL of the other.
+func (a *account) orderID(reference string, kind checkout.OrderType) (checkout.OrderID, bool) {
 	id, sandbox := strings.CutPrefix(reference, sandboxPrefix)
-	return checkout.OrderID(id), id != "" && sandbox == a.sandbox
+	id, sale := strings.CutPrefix(id, sellPrefix)
+	return checkout.OrderID(id), id != "" && sandbox == a.sandbox && sale == (kind == checkout.Sell)
 }
 
-// transaction is one of ours as webhooks tell it (hosted onramp, headless onramp and offramp), and as lists do, which write the
-// same names with underscores.
-type transaction struct {
-	EventType        string `json:"eventType"`
-	ID               string `json:"id"`
-	TransactionID    string `json:"transactionId"`
-	OrderID          string `json:"orderId"`
-	Status           string `json:"status"`
-	PartnerUserRef   string `json:"partnerUserRef"`
-	PurchaseCurrency string `json:"purchaseCurrency"`
-	PurchaseAmount   sum    `json:"purchaseAmount"`
-	Asset            string `json:"asset"`
-	SellAmount       sum    `json:"sellAmount"`
-	TxHash           string `json:"txHash"`
-	FailureReason    string `json:"failureReason"`
-	ErrorCode        string `json:"errorCode"`
-}
-
-func (t *transaction) UnmarshalJSON(raw []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return err
+// reference is what the notification names as ours. Those of sales have it in their redirectUrl alone
+// (coinbase/onramp-v2-mobile-demo, server/src/app.ts), where openSell has put it.
+func (t *transaction) reference(kind checkout.OrderType) string {
+	if t.PartnerUserRef != "" || kind != checkout.Sell {
+		return t.PartnerUserRef
 	}
-	if members == nil {
-		return errors.New("null is no transaction")
-	}
-	for name, value := range members {
-		if camel := camelCase(name); camel != name && members[camel] == nil {
-			members[camel] = value
-		}
-	}
-	raw, err := json.Marshal(members)
+	back, err := url.Parse(loose[string](t.RedirectURL))
 	if err != nil {
-		return err
+		return ""
 	}
-	type plain transaction // without this method
-	return json.Unmarshal(raw, (*plain)(t))
-}
-
-func camelCase(name string) string {
-	first, rest, _ := strings.Cut(name, "_")
-	for part := range strings.SplitSeq(rest, "_") {
-		if part != "" {
-			first += strings.ToUpper(part[:1]) + part[1:]
-		}
-	}
-	return first
-}
-
-// update says what the transaction means for the order, but for the key that tells it from others.
-func (t *transaction) update(id checkout.OrderID) (gateway.Update, error) {
-	u := gateway.Update{OrderID: id, Status: statusOf(t.Status), ExternalOrderID: t.TransactionID, TransactionHash: t.TxHash}
-	for _, other := range []string{t.OrderID, t.ID} {
-		if u.ExternalOrderID == "" {
-			u.ExternalOrderID = other
-		}
-	}
-	if t.Status == "" {
-		return u, errors.New("status is missing")
-	}
-	for _, text := range []string{string(id), u.ExternalOrderID, t.Status, t.TxHash, t.FailureReason, t.ErrorCode} {
-		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
-			return u, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
-		}
-	}
-	if u.TransactionHash == "0x" { // nothing is sent yet
-		u.TransactionHash = ""
-	}
-	var err error
-	if u.CryptoAmount, err = t.crypto(); err != nil {
-		return u, err
-	}
-	if u.Status == checkout.OrderFailed {
-		u.FailureReason = t.reason()
-	}
-	return u, nil
-}
-
-// crypto is the crypto amount: not set where it is in another currency than the asset's.
-func (t *transaction) crypto() (money.Amount, error) {
-	sum, currency := t.PurchaseAmount, t.PurchaseCurrency
-	if sum.value == "" {
-		sum, currency = t.SellAmount, t.Asset
-	}
-	if sum.currency != "" && currency != "" && !strings.EqualFold(sum.currency, currency) {
-		return money.Amount{}, nil
-	}
-	return sum.amount()
-}
-
-// reason says why a transaction failed. Of a sale nothing is told.
-func (t *transaction) reason() string {
-	reason := "Coinbase did not complete the transaction."
-	switch t.FailureReason {
-	case "FAILURE_REASON_BUY_FAILED":
-		reason = "The payment failed at Coinbase."
-	case "FAILURE_REASON_SEND_FAILED":
-		reason = "Coinbase took the payment, but could not send the crypto."
-	}
-	if t.ErrorCode != "" && t.ErrorCode != "ERROR_CODE_UNSPECIFIED" {
-		reason += " (" + t.ErrorCode + ")"
-	}
-	return reason
+	return back.Query().Get(referenceParameter)
 }
 
 // pollSize is how many transactions of an order are asked for. There is more than one where the payer tried again.
@@ -274,20 +188,22 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	var answer struct {
 		Transactions []transaction `json:"transactions"`
 	}
-	path := "/onramp/v1/" + kind + "/user/" + url.PathEscape(a.reference(r.Order.ID)) + "/transactions"
+	path := "/onramp/v1/" + kind + "/user/" + url.PathEscape(a.reference(r.Order)) + "/transactions"
 	if err := a.v1(ctx, r.Now, http.MethodGet, path, "pageSize="+pollSize, nil, &answer); err != nil {
 		return nil, err
 	}
 	best, found := gateway.Update{}, false
 	for i := range answer.Transactions {
 		t := &answer.Transactions[i]
-		u, err := t.update(r.Order.ID)
+		u, err := t.update(r.Order.ID, r.Order.Type, r.Now)
 		if err != nil {
 			return nil, fmt.Errorf("coinbase: %w", err)
 		}
+		if u.Paid.CryptoCurrency != r.Order.CryptoCurrency || u.Paid.Network != r.Order.Network {
+			u.Deposit = nil // the payer would be told to send something else there
+		}
 		if !found || progress(u.Status) > progress(best.Status) {
-			sum := sha256.Sum256([]byte(u.ExternalOrderID + "\x00" + t.Status))
-			u.DedupKey = hex.EncodeToString(sum[:])
+			u.DedupKey = polledKey(t.Status, &u)
 			best, found = u, true
 		}
 	}
@@ -295,6 +211,17 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 		return nil, nil
 	}
 	return []gateway.Update{best}, nil
+}
+
+// polledKey tells an answer from the one before, where it says something else of the order: the deposit comes, and the hash,
+// without another status.
+func polledKey(status string, u *gateway.Update) string {
+	said := []string{string(u.OrderID), u.ExternalOrderID, status, u.TransactionHash}
+	if d := u.Deposit; d != nil {
+		said = append(said, d.Address, d.Amount.String())
+	}
+	sum := sha256.Sum256([]byte(strings.Join(said, "\x00")))
+	return hex.EncodeToString(sum[:])
 }
 
 // progress ranks what became of several attempts: one that failed tells nothing while another is under way.

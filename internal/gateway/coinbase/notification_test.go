@@ -68,7 +68,7 @@ func signed(body string) gateway.Notification {
 func bodyOf(o *checkout.Order, status, id string) string {
 	if o.Type == checkout.Sell {
 		return fmt.Sprintf(`{"eventType":"offramp.transaction.updated","transactionId":"a1b2","status":%q,"asset":"ETH","network":"base",
-			"sellAmount":{"currency":"ETH","value":"0.025"},"total":{"currency":"USD","value":"100.00"},"partnerUserRef":%q,"txHash":"0xabc","updatedAt":%q}`, status, o.ID, id)
+			"sellAmount":{"currency":"ETH","value":"0.025"},"total":{"currency":"USD","value":"100.00"},"partnerUserRef":"sell-%s","txHash":"0xabc","updatedAt":%q}`, status, o.ID, id)
 	}
 	return fmt.Sprintf(`{"eventType":"onramp.transaction.updated","transactionId":"1f087a54","status":%q,"purchaseCurrency":"ETH","purchaseNetwork":"base",
 		"purchaseAmount":{"currency":"ETH","value":"0.025"},"partnerUserRef":%q,"txHash":"0x","completedAt":%q}`, status, o.ID, id)
@@ -125,13 +125,13 @@ func ignored(_ *checkout.Order, _ time.Time) map[string]gateway.Notification {
 // https://docs.cdp.coinbase.com/onramp/offramp/transaction-status.md show.
 func polled(t *testing.T, o *checkout.Order, status string) http.Handler {
 	t.Helper()
-	kind, list := "buy", `{"transactions":[{"status":%q,"purchase_currency":"ETH","purchase_network":"base","purchase_amount":{"value":"0.025","currency":"ETH"},
+	kind, ref, list := "buy", string(o.ID), `{"transactions":[{"status":%q,"purchase_currency":"ETH","purchase_network":"base","purchase_amount":{"value":"0.025","currency":"ETH"},
 		"tx_hash":"0x31","created_at":"2026-03-01T11:59:00Z","transaction_id":"1ee7a7ec"}],"next_page_key":"eyJ=","total_count":"3"}`
 	if o.Type == checkout.Sell {
-		kind, list = "sell", `{"transactions":[{"id":"1ef6658f","asset":"ETH","status":%q,"network":"base","sell_amount":{"value":"0.025","currency":"ETH"},
+		kind, ref, list = "sell", "sell-"+string(o.ID), `{"transactions":[{"id":"1ef6658f","asset":"ETH","status":%q,"network":"base","sell_amount":{"value":"0.025","currency":"ETH"},
 			"total":null,"fromAddress":"0x7D","toAddress":"0x0b","tx_hash":"0x31"}],"next_page_key":"","total_count":"1"}`
 	}
-	path := "/onramp/v1/" + kind + "/user/" + string(o.ID) + "/transactions?pageSize=20"
+	path := "/onramp/v1/" + kind + "/user/" + ref + "/transactions?pageSize=20"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.RequestURI != path {
 			t.Errorf("%s %s was asked, want %s", r.Method, r.RequestURI, path)
@@ -264,8 +264,13 @@ func TestUpdates(t *testing.T) {
 		},
 		{
 			"amount in dollars", `{"eventType":"offramp.transaction.updated","transactionId":"a1","status":"TRANSACTION_STATUS_STARTED","asset":"ETH",
-			"sellAmount":{"currency":"USD","value":"5.00"},"txHash":"0xabc","partnerUserRef":"` + orderID + `"}`,
+			"sellAmount":{"currency":"USD","value":"5.00"},"txHash":"0xabc","partnerUserRef":"sell-` + orderID + `"}`,
 			gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "a1", TransactionHash: "0xabc"},
+		},
+		{
+			"amount in dollars, of nothing named", `{"eventType":"onramp.transaction.updated","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_IN_PROGRESS",
+			"purchaseAmount":{"currency":"USD","value":"5.00"},"partnerUserRef":"` + orderID + `"}`,
+			gateway.Update{Status: checkout.OrderProcessing, ExternalOrderID: "a1"},
 		},
 		{
 			"nothing yet", `{"eventType":"onramp.transaction.created","transactionId":"a1","status":"ONRAMP_TRANSACTION_STATUS_CREATED","purchaseAmount":null,"partnerUserRef":"` + orderID + `"}`,
@@ -291,7 +296,7 @@ func TestUpdates(t *testing.T) {
 			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "Coinbase took the payment, but could not send the crypto. (ERROR_CODE_X)"},
 		},
 		{
-			"failed sale", `{"eventType":"offramp.transaction.failed","transactionId":"a1","status":"TRANSACTION_STATUS_FAILED","partnerUserRef":"` + orderID + `"}`,
+			"failed sale", `{"eventType":"offramp.transaction.failed","transactionId":"a1","status":"TRANSACTION_STATUS_FAILED","partnerUserRef":"sell-` + orderID + `"}`,
 			gateway.Update{Status: checkout.OrderFailed, ExternalOrderID: "a1", FailureReason: "Coinbase did not complete the transaction."},
 		},
 	}

@@ -16,14 +16,21 @@ import (
 const (
 	maxReferenceBytes = 49
 	sandboxPrefix     = "sandbox-" // moves no real funds, says the OpenAPI text of createOnrampSession (coinbase/cdp-sdk)
+	sellPrefix        = "sell-"    // ours, to tell sales from purchases
+
+	referenceParameter = "partnerUserRef"
 )
 
 // reference is the order's id as Coinbase keeps it.
-func (a *account) reference(id checkout.OrderID) string {
-	if a.sandbox {
-		return sandboxPrefix + string(id)
+func (a *account) reference(o *checkout.Order) string {
+	reference := string(o.ID)
+	if o.Type == checkout.Sell {
+		reference = sellPrefix + reference
 	}
-	return string(id)
+	if a.sandbox {
+		reference = sandboxPrefix + reference
+	}
+	return reference
 }
 
 // session is the body of createOnrampSession (openapi.yaml of coinbase/cdp-sdk): address, asset and network, and with amount
@@ -72,17 +79,19 @@ func (a *account) openBuy(ctx context.Context, r gateway.Request) (string, error
 	err = a.ask(ctx, r.Now, http.MethodPost, platformHost, "/platform/v2/onramp/sessions", "", session{
 		DestinationAddress: o.WalletAddress, DestinationNetwork: network, PurchaseCurrency: symbol,
 		PaymentAmount: o.FiatAmount.String(), PaymentCurrency: o.FiatCurrency,
-		RedirectURL: o.RedirectURL, ClientIP: addressText(r.Address), PartnerUserRef: a.reference(o.ID),
+		RedirectURL: o.RedirectURL, ClientIP: addressText(r.Address), PartnerUserRef: a.reference(o),
 	}, &answer)
 	return answer.Session.OnrampURL, err
 }
 
-// addressText is the payer's address as text; empty where it is unknown.
+// addressText is the payer's address as text; empty where it is unknown, or says nothing of where they are: CDP refuses private
+// addresses (coinbase/onramp-demo-application, app/api/session/route.ts).
 func addressText(address netip.Addr) string {
-	if !address.IsValid() {
+	address = address.Unmap()
+	if !address.IsGlobalUnicast() || address.IsPrivate() {
 		return ""
 	}
-	return address.Unmap().String()
+	return address.String()
 }
 
 type walletAddress struct {
@@ -107,7 +116,7 @@ func (a *account) openSell(ctx context.Context, r gateway.Request) (string, erro
 	}
 	address := addressText(r.Address)
 	if address == "" {
-		return "", errors.New("coinbase: an offramp needs the payer's own address, which is unknown; see the server's setting of trusted proxies")
+		return "", errors.New("coinbase: an offramp needs the payer's own public address, which is unknown; see the server's setting of trusted proxies")
 	}
 	var answer struct {
 		Token string `json:"token"`
@@ -122,9 +131,23 @@ func (a *account) openSell(ctx context.Context, r gateway.Request) (string, erro
 		return "", errors.New("coinbase: the answer has no session token")
 	}
 	query := url.Values{
-		"sessionToken": {answer.Token}, "partnerUserRef": {a.reference(o.ID)}, "redirectUrl": {o.RedirectURL},
+		"sessionToken": {answer.Token}, referenceParameter: {a.reference(o)}, "redirectUrl": {a.wayBack(o)},
 		"defaultAsset": {symbol}, "defaultNetwork": {network}, "fiatCurrency": {o.FiatCurrency},
 		"presetFiatAmount": {o.FiatAmount.String()}, "disableEdit": {"true"},
 	}
 	return a.BaseURL("widgetBaseURL", widgetURL, widgetURL) + "/v3/sell/input?" + query.Encode(), nil
+}
+
+// wayBack is the redirectUrl with our reference, which notifications of sales have nowhere else. A URL that has such a parameter
+// of its own is left alone, and the sale is followed by asking.
+func (a *account) wayBack(o *checkout.Order) string {
+	back, err := url.Parse(o.RedirectURL)
+	if err != nil || back.Query().Has(referenceParameter) {
+		return o.RedirectURL
+	}
+	if back.RawQuery != "" {
+		back.RawQuery += "&"
+	}
+	back.RawQuery += referenceParameter + "=" + url.QueryEscape(a.reference(o))
+	return back.String()
 }

@@ -128,13 +128,33 @@ func (a *account) sellPrice(ctx context.Context, r gateway.QuoteRequest, m metho
 	return p, refused(err)
 }
 
-// sellQuote finds the crypto amount that comes to the order's fiat amount: it asks what the fiat amount buys, then what that
-// sells for, and then for the amount that stands to it as the order's fiat amount to the proceeds. The last answer is the
-// quote, so that its fiat amount may be some cents off.
+// guessAmount is what a purchase is priced for to know a rate: within the limits of every method in all of sellFiats.
+const guessAmount = "100"
+
+// guess is the price of a purchase of the asset, by a method that there is for one in the payer's country. Only its rate counts:
+// for the amount of a sale there may be none, as to buy has lower limits.
+func (a *account) guess(ctx context.Context, r gateway.QuoteRequest) (price, error) {
+	o := *r.Order
+	var err error
+	if o.FiatAmount, err = money.Parse(guessAmount); err != nil {
+		return price{}, err
+	}
+	m := methods[0]
+	for _, f := range a.List(checkout.Buy, o.Country).Fiats {
+		if f.Currency == o.FiatCurrency && len(f.Methods) > 0 {
+			m, _ = methodByID(f.Methods[0])
+		}
+	}
+	r.Order = &o
+	return a.buyPrice(ctx, r, m)
+}
+
+// sellQuote finds the crypto amount that comes to the order's fiat amount: it asks what a purchase costs, then what as much as
+// the fiat amount buys at that rate sells for, and then for the amount that stands to it as the order's fiat amount to the
+// proceeds. The last answer is the quote, so that its fiat amount may be some cents off.
 func (a *account) sellQuote(ctx context.Context, r gateway.QuoteRequest, m method) (gateway.Quote, error) {
 	o := r.Order
-	buy := methods[0] // by card, in which a price is had almost everywhere; only its rate counts
-	guess, err := a.buyPrice(ctx, r, buy)
+	guess, err := a.guess(ctx, r)
 	if err != nil {
 		return gateway.Quote{}, err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
 // codes are MoonPay's codes of the assets that its documentation names, as "asset network code", until the list has been
@@ -31,8 +30,8 @@ const (
 var builtIn = func() *gateway.Serving {
 	s := &gateway.Serving{Buy: gateway.Served{Assets: assetsOf(builtInBuy)}, Sell: gateway.Served{Assets: assetsOf(builtInSell)}}
 	for _, currency := range []string{"EUR", "GBP", "USD"} {
-		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, money.Amount{}, money.Amount{}))
-		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, money.Amount{}, money.Amount{}))
+		s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, gateway.Limit{}, gateway.Limit{}))
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, gateway.Limit{}, gateway.Limit{}))
 	}
 	return s.Tidy()
 }()
@@ -48,6 +47,7 @@ func assetsOf(table string) []gateway.ServedAsset {
 // networks are MoonPay's networkCodes where ours differ; hyphens aside, the rest are alike.
 var networks = map[string]string{
 	"binance_smart_chain": "bsc", "bnb_chain": "bsc", "avalanche_c_chain": "avalanche", "ripple": "xrp",
+	"worldchain": "world-chain",
 }
 
 // method is a way to pay, or to be paid, with the currency to which it is bound, if any.
@@ -71,12 +71,12 @@ var methods = []method{
 }
 
 // fiatOf is the currency with its methods and limits.
-func fiatOf(kind checkout.OrderType, currency string, least, most money.Amount) gateway.ServedFiat {
+func fiatOf(kind checkout.OrderType, currency string, least, most gateway.Limit) gateway.ServedFiat {
 	f := gateway.ServedFiat{Currency: currency}
 	for _, m := range methods {
 		if (m.only == "" || m.only == currency) && (kind == checkout.Buy || m.payout) {
 			f.Methods = append(f.Methods, gateway.ServedMethod{
-				ID: m.ours, Name: m.name, Theirs: m.theirs, Min: gateway.Limit{Amount: least}, Max: gateway.Limit{Amount: most},
+				ID: m.ours, Name: m.name, Theirs: m.theirs, Min: least, Max: most,
 			})
 		}
 	}
@@ -93,28 +93,45 @@ func ourMethod(theirs string) string {
 	return strings.ReplaceAll(strings.ToLower(theirs), "_", "-")
 }
 
-// parseCatalogue reads what Load gave for the environment, or takes what is built in where that makes no sense.
-func parseCatalogue(raw []byte, environment gateway.Environment) *gateway.Serving {
-	var worlds map[gateway.Environment]json.RawMessage
-	if json.Unmarshal(raw, &worlds) != nil {
-		return builtIn
-	}
-	s, err := gateway.DecodeServing(worlds[environment])
-	if err != nil {
-		return builtIn
-	}
-	return s
+// catalogue is what Load gives.
+type catalogue struct {
+	Sandbox    json.RawMessage `json:"sandbox"`
+	Production json.RawMessage `json:"production"`
+	Tagged     []string        `json:"tagged"` // the codes of the assets whose addresses may have a tag
 }
 
-// published is a currency of MoonPay's list.
+// parseCatalogue reads what Load gave for the environment, or takes what is built in where that makes no sense. None of the
+// assets that are built in has tags.
+func parseCatalogue(raw []byte, environment gateway.Environment) (s *gateway.Serving, tagged []string) {
+	var c catalogue
+	if json.Unmarshal(raw, &c) != nil {
+		return builtIn, nil
+	}
+	world := c.Sandbox
+	if environment == gateway.Production {
+		world = c.Production
+	}
+	s, err := gateway.DecodeServing(world)
+	if err != nil {
+		return builtIn, nil
+	}
+	return s, c.Tagged
+}
+
+// published is a currency of MoonPay's list (api-reference/widget/getcurrencies). A currency's limits are of its own amounts.
 type published struct {
 	Type             string       `json:"type"`
 	Code             string       `json:"code"`
 	MinBuyAmount     *json.Number `json:"minBuyAmount"`
 	MaxBuyAmount     *json.Number `json:"maxBuyAmount"`
+	MinSellAmount    *json.Number `json:"minSellAmount"`
+	MaxSellAmount    *json.Number `json:"maxSellAmount"`
 	IsSellSupported  bool         `json:"isSellSupported"`
+	HasTag           bool         `json:"supportsAddressTag"`
 	SupportsTestMode bool         `json:"supportsTestMode"`
+	SupportsLiveMode *bool        `json:"supportsLiveMode"`
 	IsSuspended      bool         `json:"isSuspended"`
+	IsSupportedInUS  *bool        `json:"isSupportedInUS"`
 	NotIn            []string     `json:"notAllowedCountries"`
 	Metadata         struct {
 		NetworkCode     string `json:"networkCode"`
@@ -139,15 +156,20 @@ func (g *account) Load(ctx context.Context) ([]byte, error) {
 	if err := g.call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.api + "/v3/countries"}, &countries); err != nil {
 		return nil, fmt.Errorf("moonpay: %w", err)
 	}
-	worlds := map[gateway.Environment]json.RawMessage{}
-	for _, environment := range []gateway.Environment{gateway.Sandbox, gateway.Production} {
+	var c catalogue
+	for environment, world := range map[gateway.Environment]*json.RawMessage{gateway.Sandbox: &c.Sandbox, gateway.Production: &c.Production} {
 		encoded, err := servingOf(environment, currencies, countries).Encode()
 		if err != nil {
 			return nil, fmt.Errorf("moonpay: lists of %d currencies and %d countries: %w", len(currencies), len(countries), err)
 		}
-		worlds[environment] = encoded
+		*world = encoded
 	}
-	return json.Marshal(worlds)
+	for _, p := range currencies {
+		if p.HasTag {
+			c.Tagged = append(c.Tagged, p.Code)
+		}
+	}
+	return json.Marshal(c)
 }
 
 // servingOf is what the lists come to in the environment. Where payers of a country may buy only, or sell only, the assets of
@@ -177,11 +199,16 @@ func servingOf(environment gateway.Environment, currencies []published, countrie
 			continue
 		}
 		a, ok := p.asset()
-		if !ok || !p.SupportsTestMode && environment == gateway.Sandbox {
+		if !ok || !p.in(environment) {
 			continue
 		}
 		buy, sell := a, a
+		buy.Min, buy.Max = limitOf(p.MinBuyAmount), limitOf(p.MaxBuyAmount)
+		sell.Min, sell.Max = limitOf(p.MinSellAmount), limitOf(p.MaxSellAmount)
 		buy.Without, sell.Without = slices.Concat(p.NotIn, noBuy), slices.Concat(p.NotIn, noSell)
+		if p.IsSupportedInUS != nil && !*p.IsSupportedInUS { // which is said of purchases
+			buy.Without = append(buy.Without, "US")
+		}
 		s.Buy.Assets = append(s.Buy.Assets, buy)
 		if p.IsSellSupported {
 			s.Sell.Assets = append(s.Sell.Assets, sell)
@@ -190,18 +217,28 @@ func servingOf(environment gateway.Environment, currencies []published, countrie
 	return &s
 }
 
-// addFiat adds a fiat currency. Its limits are those to buy; one that can't be read is none.
-func (p *published) addFiat(s *gateway.Serving) {
-	limit := func(n *json.Number) (a money.Amount) {
-		if n != nil {
-			a, _ = gateway.Number(*n)
-		}
-		return a
+// in tells whether the currency is in the environment. That one is not in live mode, older lists don't say.
+func (p *published) in(environment gateway.Environment) bool {
+	if environment == gateway.Sandbox {
+		return p.SupportsTestMode
 	}
+	return p.SupportsLiveMode == nil || *p.SupportsLiveMode
+}
+
+// limitOf is a limit; one that can't be read is none.
+func limitOf(n *json.Number) (l gateway.Limit) {
+	if n != nil {
+		l.Amount, _ = gateway.Number(*n)
+	}
+	return l
+}
+
+// addFiat adds a fiat currency. Its limits are those to buy.
+func (p *published) addFiat(s *gateway.Serving) {
 	currency := strings.ToUpper(p.Code)
-	s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, limit(p.MinBuyAmount), limit(p.MaxBuyAmount)))
+	s.Buy.Fiats = append(s.Buy.Fiats, fiatOf(checkout.Buy, currency, limitOf(p.MinBuyAmount), limitOf(p.MaxBuyAmount)))
 	if p.IsSellSupported {
-		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, money.Amount{}, money.Amount{}))
+		s.Sell.Fiats = append(s.Sell.Fiats, fiatOf(checkout.Sell, currency, gateway.Limit{}, gateway.Limit{}))
 	}
 }
 

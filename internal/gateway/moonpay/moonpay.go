@@ -88,8 +88,9 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	serving, tagged := parseCatalogue(a.Catalogue, a.Environment())
 	return &account{
-		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiURL, apiURL), serving: parseCatalogue(a.Catalogue, a.Environment()),
+		a: a, limits: limits, api: a.BaseURL("apiBaseURL", apiURL, apiURL), serving: serving, tagged: tagged,
 		call: gatewaycall.Client{HTTP: p.client, Secrets: []string{a.Settings["secretKey"], a.Settings["webhookKey"]}},
 	}, nil
 }
@@ -101,13 +102,25 @@ type account struct {
 	api     string
 	call    gatewaycall.Client
 	serving *gateway.Serving
+	tagged  []string // MoonPay's codes of the assets whose addresses may have a tag
 }
 
 // Describe tells what MoonPay is.
 func (g *account) Describe() gateway.Description { return describe() }
 
-// Check tells whether MoonPay serves the order, by what it published last.
-func (g *account) Check(o *checkout.Order) error { return g.serving.Check("MoonPay", o, g.limits) }
+// Check tells whether MoonPay serves the order, by what it published last. A tag goes with the address of a buyer, if MoonPay
+// says that the asset takes one (supportsAddressTag, api-reference/widget/getcurrencies). The address for a refund to a seller
+// has no parameter for one (widget/off-ramp/customization/parameters).
+func (g *account) Check(o *checkout.Order) error {
+	if err := g.serving.Check("MoonPay", o, g.limits); err != nil || o.WalletTag == "" {
+		return err
+	}
+	coin, _ := g.serving.Of(o.Type).Asset(o.CryptoCurrency, o.Network)
+	if o.Type == checkout.Sell || !slices.Contains(g.tagged, coin.TheirCode) {
+		return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on to MoonPay for an order to "+string(o.Type)+" "+o.CryptoCurrency+" on "+o.Network+", and without it the crypto would be lost")
+	}
+	return nil
+}
 
 // List tells what MoonPay serves.
 func (g *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
@@ -148,18 +161,18 @@ func (g *account) buyQuery(r gateway.Request, code string) *query {
 	q.add("apiKey", g.a.Settings["apiKey"])
 	q.add("currencyCode", code)
 	q.add("walletAddress", o.WalletAddress)
-	q.add("walletAddressTag", r.Order.WalletTag)
+	q.add("walletAddressTag", o.WalletTag)
 	q.add("baseCurrencyCode", strings.ToLower(o.FiatCurrency))
 	q.add("baseCurrencyAmount", o.FiatAmount.String())
 	q.add("areFeesIncluded", "true")
 	q.add("lockAmount", "true")
-	g.addReferences(q, o)
+	g.addReferences(q, r)
 	q.add("allowedIpAddress", g.hashAddress(r.Address))
 	return q
 }
 
-// sellQuery follows widget/off-ramp/customization/parameters. Matching the payer's address is documented for buying only, so
-// that nothing is said of it here.
+// sellQuery follows widget/off-ramp/customization/parameters. lockAmount is said to lock an amount of crypto; whether it locks
+// one of fiat too is not said. Matching the payer's address is documented for buying only, so that nothing is said of it here.
 func (g *account) sellQuery(r gateway.Request, code string) *query {
 	o, q := r.Order, &query{}
 	q.add("apiKey", g.a.Settings["apiKey"])
@@ -168,15 +181,38 @@ func (g *account) sellQuery(r gateway.Request, code string) *query {
 	q.add("quoteCurrencyAmount", o.FiatAmount.String())
 	q.add("lockAmount", "true")
 	q.add("refundWalletAddress", o.WalletAddress)
-	g.addReferences(q, o)
+	g.addReferences(q, r)
 	return q
 }
 
-func (g *account) addReferences(q *query, o *checkout.Order) {
-	q.add("externalTransactionId", string(o.ID))
+func (g *account) addReferences(q *query, r gateway.Request) {
+	o := r.Order
+	q.add("externalTransactionId", referTo(o))
 	q.add("externalCustomerId", cmp.Or(string(o.CustomerID), o.ExternalCustomerID))
 	q.add("email", o.Email)
 	q.add("redirectURL", o.RedirectURL)
+	q.add("language", languageCode(r.Language))
+}
+
+// sellSuffix ends the reference of an order to sell. MoonPay doesn't see to it that a reference is used by whom it was made for,
+// and nobody shall sell crypto of theirs, and be paid for it, as somebody else's order to buy.
+const sellSuffix = "-sell"
+
+// referTo is what MoonPay calls the order.
+func referTo(o *checkout.Order) string {
+	if o.Type == checkout.Sell {
+		return string(o.ID) + sellSuffix
+	}
+	return string(o.ID)
+}
+
+// languageCode is the language as ISO 639-1, which the parameter takes; empty where it has no such code.
+func languageCode(tag string) string {
+	code, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	if len(code) != 2 {
+		return ""
+	}
+	return code
 }
 
 // hashAddress is what MoonPay compares the hash of the visitor's address to (widget/on-ramp/customization/ip-matching).

@@ -154,17 +154,21 @@ func data(o *checkout.Order, status, id string) map[string]any {
 	}
 	d := map[string]any{
 		"id": "bda09e91-559f-4e7a-807a-cdec1a903d9d", "createdAt": "2022-08-31T10:00:03.640Z", "updatedAt": "2022-08-31T10:00:31.251Z-" + id,
-		"status": status, "externalTransactionId": o.ID, "externalCustomerId": o.CustomerID, "feeAmount": 3.99, "extraFeeAmount": 0,
+		"status": status, "externalTransactionId": o.ID, "externalCustomerId": o.CustomerID, "feeAmount": json.Number("3.99"), "extraFeeAmount": 0,
 		"failureReason": nil, "stages": stages,
 	}
 	if o.Type == checkout.Sell {
+		d["externalTransactionId"] = o.ID + "-sell"
 		d["baseCurrencyAmount"], d["quoteCurrencyAmount"] = json.Number("0.1819"), json.Number("295.45")
-		d["baseCurrency"] = map[string]any{"type": "crypto", "code": "eth"}
-		d["depositHash"] = "0xdeposit"
+		d["baseCurrency"] = map[string]any{"type": "crypto", "code": "eth", "metadata": map[string]any{"networkCode": "ethereum"}}
+		d["quoteCurrency"] = map[string]any{"type": "fiat", "code": "usd"}
+		d["depositHash"], d["refundHash"], d["refundWalletAddress"] = "0xdeposit", nil, o.WalletAddress
 		return d
 	}
-	d["baseCurrencyAmount"], d["quoteCurrencyAmount"] = json.Number("295.45"), json.Number("0.1819")
+	d["baseCurrencyAmount"], d["quoteCurrencyAmount"], d["networkFeeAmount"] = json.Number("295.45"), json.Number("0.1819"), json.Number("0.56")
+	d["areFeesIncluded"], d["walletAddress"], d["walletAddressTag"] = true, o.WalletAddress, nil
 	d["baseCurrency"], d["cryptoTransactionId"] = map[string]any{"type": "fiat", "code": "usd"}, "0x6751"
+	d["currency"] = map[string]any{"type": "crypto", "code": "eth"}
 	return d
 }
 
@@ -201,11 +205,11 @@ func suite(tb testing.TB) gatewaytest.Case {
 	currency, network, amt := checkout.CodeInvalidCurrency, checkout.CodeInvalidNetwork, checkout.CodeInvalidAmount
 	polled := func(_ *testing.T, o *checkout.Order, status string) http.Handler {
 		mux := http.NewServeMux()
-		path := "GET /v1/transactions/ext/"
+		path := "GET /v1/transactions/ext/" + string(o.ID)
 		if o.Type == checkout.Sell {
-			path = "GET /v3/sell_transactions/ext/"
+			path = "GET /v3/sell_transactions/ext/" + string(o.ID) + "-sell"
 		}
-		mux.Handle(path+string(o.ID), gatewaytest.Answer(http.StatusOK, string(marshal([]any{data(o, status, "p")}))))
+		mux.Handle(path, gatewaytest.Answer(http.StatusOK, string(marshal([]any{data(o, status, "p")}))))
 		return mux
 	}
 	return gatewaytest.Case{
@@ -228,6 +232,8 @@ func suite(tb testing.TB) gatewaytest.Case {
 			refuse("no amount", amt, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
 			refuse("several", currency, func(o *checkout.Order) { o.FiatCurrency, o.Network, o.FiatAmount = "JPY", "linea", money.Amount{} }, "fiatCurrency", "network", "fiatAmount"),
 			refuse("country", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "FR" }, "gateway"),
+			refuse("tag", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.WalletTag = "12" }, "walletTag"),
+			refuse("tag of a refund", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Type, o.WalletTag = checkout.Sell, "12" }, "walletTag"),
 		},
 		Statuses: []gatewaytest.Status{
 			{Theirs: "waitingPayment", Ours: checkout.OrderPending},
@@ -260,7 +266,7 @@ func TestGateway(t *testing.T) {
 func checkouts() []gatewaytest.Checkout {
 	const (
 		buy  = "https://buy-sandbox.moonpay.com?apiKey=pk_test_key&baseCurrencyCode=usd&baseCurrencyAmount=100.00&areFeesIncluded=true&lockAmount=true&externalTransactionId=ord_01&externalCustomerId=cus_1&email=jo%2Bx%40example.com&redirectURL=https%3A%2F%2Fshop.example%2Fok%3Fa%3Db%20c%26d%3De"
-		sell = "https://sell-sandbox.moonpay.com?apiKey=pk_test_key&quoteCurrencyCode=usd&quoteCurrencyAmount=100.00&lockAmount=true&externalTransactionId=ord_01s&externalCustomerId=cus_1&email=jo%2Bx%40example.com&redirectURL=https%3A%2F%2Fshop.example%2Fok%3Fa%3Db%20c%26d%3De"
+		sell = "https://sell-sandbox.moonpay.com?apiKey=pk_test_key&quoteCurrencyCode=usd&quoteCurrencyAmount=100.00&lockAmount=true&externalTransactionId=ord_01s-sell&externalCustomerId=cus_1&email=jo%2Bx%40example.com&redirectURL=https%3A%2F%2Fshop.example%2Fok%3Fa%3Db%20c%26d%3De"
 	)
 	varying := []string{"signature", "allowedIpAddress"}
 	return []gatewaytest.Checkout{
@@ -272,8 +278,12 @@ func checkouts() []gatewaytest.Checkout {
 			},
 		},
 		{
-			Name: "tag", URL: buy + "&currencyCode=eth&walletAddressTag=12+%26&walletAddress=" + wallet, Varying: varying,
-			Change: func(r *gateway.Request) { r.Order.WalletTag = "12 &" },
+			Name: "language", URL: buy + "&currencyCode=eth&walletAddress=" + wallet + "&language=pt", Varying: varying,
+			Change: func(r *gateway.Request) { r.Language = "pt-BR" },
+		},
+		{
+			Name: "language without a code of two letters", URL: buy + "&currencyCode=eth&walletAddress=" + wallet, Varying: varying,
+			Change: func(r *gateway.Request) { r.Language = "gsw-CH" },
 		},
 		{
 			Name: "as little as there is", Varying: varying,
@@ -287,6 +297,10 @@ func checkouts() []gatewaytest.Checkout {
 			Change: func(r *gateway.Request) { r.Address = gatewaytest.Other },
 		},
 		{Name: "sell", Sell: true, URL: sell + "&baseCurrencyCode=eth&refundWalletAddress=" + wallet, Varying: varying, Sent: []gatewaytest.Call{}},
+		{
+			Name: "language to sell", Sell: true, URL: sell + "&baseCurrencyCode=eth&refundWalletAddress=" + wallet + "&language=de", Varying: varying,
+			Change: func(r *gateway.Request) { r.Language = "DE" },
+		},
 		{
 			Name: "sell without a wallet", Sell: true, URL: sell + "&baseCurrencyCode=eth", Varying: varying,
 			Change: func(r *gateway.Request) { r.Order.WalletAddress = "" },
@@ -340,6 +354,7 @@ func unreadable(o *checkout.Order, at time.Time) map[string]gateway.Notification
 		"no status": `{"type":"transaction_updated","data":{"id":"1","externalTransactionId":"ord_01"}}`,
 		"amount":    `{"type":"transaction_updated","data":{"id":"1","status":"completed","externalTransactionId":"ord_01","quoteCurrencyAmount":-1}}`,
 		"long":      `{"type":"transaction_updated","data":{"id":"` + strings.Repeat("x", 256) + `","status":"pending","externalTransactionId":"ord_01"}}`,
+		"wallet":    `{"type":"transaction_updated","data":{"id":"1","status":"completed","externalTransactionId":"ord_01","walletAddress":"\u0000"}}`,
 		"NUL":       `{"type":"transaction_updated","data":{"id":"1\u0000","status":"pending","externalTransactionId":"ord_01"}}`,
 	}
 	notifications := map[string]gateway.Notification{}
@@ -354,6 +369,8 @@ func ignored(o *checkout.Order, at time.Time) map[string]gateway.Notification {
 		"identity check": `{"type":"identity_check_updated","data":{"id":"1","status":"completed"},"externalCustomerId":"cus_1"}`,
 		"swap":           `{"type":"swap_transaction_updated","data":{"id":"1","status":"completed","externalTransactionId":"ord_01"}}`,
 		"not from here":  `{"type":"transaction_updated","data":{"id":"1","status":"completed","externalTransactionId":null}}`,
+		"a sale":         `{"type":"sell_transaction_updated","data":{"id":"1","status":"completed","externalTransactionId":"ord_01"}}`,
+		"a purchase":     `{"type":"transaction_updated","data":{"id":"1","status":"completed","externalTransactionId":"ord_01-sell"}}`,
 		"to come":        `{"type":"something_new"}`,
 	}
 	notifications := map[string]gateway.Notification{}
@@ -474,11 +491,11 @@ func TestCatalogue(t *testing.T) {
 		country string
 		want    string
 	}{
-		{"sandbox", sandbox, checkout.Buy, "", "BTC/bitcoin ETH/ethereum USDC/polygon BCH/bitcoin-cash XLM/stellar"},
-		{"production", production, checkout.Buy, "DE", "BTC/bitcoin ETH/ethereum USDC/polygon XRP/xrp BNB/bsc BCH/bitcoin-cash XLM/stellar"},
-		{"not in the US", production, checkout.Buy, "US", "BTC/bitcoin ETH/ethereum USDC/polygon BNB/bsc BCH/bitcoin-cash XLM/stellar"},
-		{"not in Canada", production, checkout.Buy, "CA", "ETH/ethereum XRP/xrp BNB/bsc BCH/bitcoin-cash XLM/stellar"},
-		{"sell", production, checkout.Sell, "", "BTC/bitcoin ETH/ethereum USDC/polygon XRP/xrp"},
+		{"sandbox", sandbox, checkout.Buy, "", "BTC/bitcoin ETH/ethereum USDC/polygon BCH/bitcoin-cash XLM/stellar OP/optimism"},
+		{"production", production, checkout.Buy, "DE", "BTC/bitcoin ETH/ethereum USDC/polygon XRP/xrp BNB/bsc DOGE/dogecoin BCH/bitcoin-cash XLM/stellar WLD/world-chain"},
+		{"not in the US", production, checkout.Buy, "US", "BTC/bitcoin ETH/ethereum USDC/polygon BNB/bsc BCH/bitcoin-cash XLM/stellar WLD/world-chain"},
+		{"not in Canada", production, checkout.Buy, "CA", "ETH/ethereum XRP/xrp BNB/bsc DOGE/dogecoin BCH/bitcoin-cash XLM/stellar WLD/world-chain"},
+		{"sell", production, checkout.Sell, "", "BTC/bitcoin ETH/ethereum USDC/polygon XRP/xrp DOGE/dogecoin WLD/world-chain"},
 		{"sell in Canada", production, checkout.Sell, "CA", ""},
 		{"nowhere", production, checkout.Buy, "BY", ""},
 	}

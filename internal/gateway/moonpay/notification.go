@@ -46,10 +46,27 @@ type transaction struct {
 	UpdatedAt             string      `json:"updatedAt"`
 	BaseCurrencyAmount    json.Number `json:"baseCurrencyAmount"`
 	QuoteCurrencyAmount   json.Number `json:"quoteCurrencyAmount"`
+	BaseCurrency          currency    `json:"baseCurrency"`
+	QuoteCurrency         currency    `json:"quoteCurrency"`
+	Currency              currency    `json:"currency"` // in place of quoteCurrency, to buy
+	FeeAmount             json.Number `json:"feeAmount"`
+	ExtraFeeAmount        json.Number `json:"extraFeeAmount"`
+	NetworkFeeAmount      json.Number `json:"networkFeeAmount"`
+	FeeDiscount           json.Number `json:"feeAmountDiscount"`
+	ExtraFeeDiscount      json.Number `json:"extraFeeAmountDiscount"`
+	AreFeesIncluded       *bool       `json:"areFeesIncluded"`
+	WalletAddress         string      `json:"walletAddress"`
+	WalletAddressTag      string      `json:"walletAddressTag"`
 	CryptoTransactionID   string      `json:"cryptoTransactionId"`
 	DepositHash           string      `json:"depositHash"`
+	RefundHash            string      `json:"refundHash"`
 	FailureReason         string      `json:"failureReason"`
 	Stages                []stage     `json:"stages"`
+}
+
+// currency is one inside of a transaction.
+type currency struct {
+	Code string `json:"code"`
 }
 
 type stage struct {
@@ -78,25 +95,32 @@ func (g *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if err := json.Unmarshal(n.Body, &e); err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
-	if e.Data.ID != "" && e.Data.ExternalTransactionID == "" {
+	sell := strings.HasPrefix(e.Type, "sell_")
+	if _, ours := e.Data.order(sell); e.Data.ID != "" && !ours {
 		return nil, nil // made by other means with the same account
 	}
-	sell := strings.HasPrefix(e.Type, "sell_")
 	sum := sha256.Sum256(n.Body)
-	u, err := e.Data.update(sell, hex.EncodeToString(sum[:]))
+	u, err := g.update(&e.Data, sell, hex.EncodeToString(sum[:]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
 	return []gateway.Update{u}, nil
 }
 
+// order is the order that the transaction is of; ok is false where it is of none, or of one of the other kind.
+func (t *transaction) order(sell bool) (id checkout.OrderID, ok bool) {
+	reference, sold := strings.CutSuffix(t.ExternalTransactionID, sellSuffix)
+	return checkout.OrderID(reference), reference != "" && sold == sell
+}
+
 // update tells of the transaction in our terms.
-func (t *transaction) update(sell bool, key string) (gateway.Update, error) {
-	if t.ID == "" || t.ExternalTransactionID == "" || t.Status == "" {
+func (g *account) update(t *transaction, sell bool, key string) (gateway.Update, error) {
+	order, ours := t.order(sell)
+	if t.ID == "" || !ours || t.Status == "" {
 		return gateway.Update{}, errors.New("id, externalTransactionId and status are required")
 	}
 	u := gateway.Update{
-		DedupKey: key, OrderID: checkout.OrderID(t.ExternalTransactionID), ExternalOrderID: t.ID,
+		DedupKey: key, OrderID: order, ExternalOrderID: t.ID,
 		Status: t.status(), TransactionHash: t.CryptoTransactionID,
 	}
 	crypto := t.QuoteCurrencyAmount
@@ -106,17 +130,17 @@ func (t *transaction) update(sell bool, key string) (gateway.Update, error) {
 	if t.Status == "failed" {
 		u.FailureReason = cmp.Or(t.stageReason(), t.FailureReason)
 	}
-	for _, text := range []string{t.ID, t.ExternalTransactionID, t.Status, u.TransactionHash, u.FailureReason} {
+	for _, text := range []string{t.ID, t.ExternalTransactionID, t.Status, u.TransactionHash, u.FailureReason, t.WalletAddress, t.WalletAddressTag} {
 		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
 			return gateway.Update{}, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
 		}
 	}
-	if u.Status == checkout.OrderCompleted { // before that it is an estimate
+	if u.Status == checkout.OrderCompleted { // before that these are estimates
 		amount, err := gateway.Number(crypto)
 		if err != nil {
 			return gateway.Update{}, fmt.Errorf("the crypto amount %w", err)
 		}
-		u.CryptoAmount = amount
+		u.CryptoAmount, u.Paid = amount, g.paid(t, sell)
 	}
 	return u, nil
 }
@@ -128,7 +152,7 @@ func (t *transaction) status() checkout.OrderStatus {
 	case "completed":
 		return checkout.OrderCompleted
 	case "failed":
-		return failures(strings.ToLower(cmp.Or(t.stageReason(), t.FailureReason)))
+		return t.failure()
 	case "pending":
 		return checkout.OrderProcessing
 	}
@@ -138,9 +162,11 @@ func (t *transaction) status() checkout.OrderStatus {
 	return checkout.OrderProcessing
 }
 
-func failures(reason string) checkout.OrderStatus {
+// failure tells what kind of failure it is. Of two reasons, that the money went back counts before why.
+func (t *transaction) failure() checkout.OrderStatus {
+	overall, reason := strings.ToLower(t.FailureReason), strings.ToLower(cmp.Or(t.stageReason(), t.FailureReason))
 	switch {
-	case strings.HasPrefix(reason, "refund"):
+	case t.RefundHash != "", strings.HasPrefix(overall, "refund"), strings.HasPrefix(reason, "refund"):
 		return checkout.OrderRefunded
 	case strings.HasPrefix(reason, "cancel"):
 		return checkout.OrderCancelled
@@ -174,7 +200,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	}
 	var found []transaction
 	err := g.call.JSON(ctx, gatewaycall.Request{
-		Method: http.MethodGet, URL: g.api + path + url.PathEscape(string(o.ID)) + "?apiKey=" + url.QueryEscape(g.a.Settings["apiKey"]),
+		Method: http.MethodGet, URL: g.api + path + url.PathEscape(referTo(o)) + "?apiKey=" + url.QueryEscape(g.a.Settings["apiKey"]),
 	}, &found)
 	var answer *gatewaycall.Error
 	switch {
@@ -188,7 +214,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	var best *gateway.Update
 	for _, t := range found {
 		sum := sha256.Sum256([]byte("polled\n" + t.ID + "\n" + t.Status + "\n" + t.UpdatedAt))
-		u, err := t.update(o.Type == checkout.Sell, hex.EncodeToString(sum[:]))
+		u, err := g.update(&t, o.Type == checkout.Sell, hex.EncodeToString(sum[:]))
 		if err != nil {
 			return nil, fmt.Errorf("moonpay: a transaction can't be read: %w", err)
 		}

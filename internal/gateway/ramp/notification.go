@@ -16,8 +16,10 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 	"github.com/gowebpki/jcs"
 
+	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 const (
@@ -38,16 +40,37 @@ type event struct {
 	Payload  *sale     `json:"payload"`
 }
 
-// listedAsset is an asset inside of others. Its code is its chain, an underscore and its symbol.
+// listedAsset is an asset inside of others. Its code is its chain, an underscore and its symbol. Older purchases name no chain,
+// but have it in the symbol, or not at all (sdk-reference).
 type listedAsset struct {
 	Symbol   string `json:"symbol"`
 	Chain    string `json:"chain"`
 	Decimals *int   `json:"decimals"`
 }
 
-func (a *listedAsset) code() string { return a.Chain + "_" + a.Symbol }
+// parts are the chain, empty where it isn't told, and the symbol.
+func (a *listedAsset) parts() (chain, symbol string) {
+	if chain, symbol, ok := strings.Cut(a.Symbol, "_"); ok && a.Chain == "" {
+		return chain, symbol
+	}
+	return a.Chain, a.Symbol
+}
 
-// purchase is a RampPurchase (sdk-reference).
+func (a *listedAsset) code() string {
+	chain, symbol := a.parts()
+	if chain == "" {
+		return symbol
+	}
+	return chain + "_" + symbol
+}
+
+// is tells whether the asset is the one of the code, as far as it can be told.
+func (a *listedAsset) is(code string) bool {
+	chain, symbol := a.parts()
+	return a.code() == code || chain == "" && symbol != "" && strings.HasSuffix(code, "_"+symbol)
+}
+
+// purchase is a RampPurchase (sdk-reference). fiatValue is all that the user pays, with the fees inside.
 type purchase struct {
 	ID              string      `json:"id"`
 	ViewToken       string      `json:"purchaseViewToken"`
@@ -56,27 +79,26 @@ type purchase struct {
 	CryptoAmount    string      `json:"cryptoAmount"`
 	FiatCurrency    string      `json:"fiatCurrency"`
 	FiatValue       json.Number `json:"fiatValue"`
-	AppliedFee      json.Number `json:"appliedFee"`
-	NetworkFee      json.Number `json:"networkFee"`
 	ReceiverAddress string      `json:"receiverAddress"`
 	FinalTxHash     string      `json:"finalTxHash"`
 	UpdatedAt       string      `json:"updatedAt"`
 }
 
-// sale is a RampSale.
+// sale is a RampSale. The status is in an answer only (https://github.com/bitpay/bitpay-app, ramp-sell.models.ts).
 type sale struct {
 	ID              string `json:"id"`
+	Status          string `json:"status"`
 	ViewToken       string `json:"saleViewToken"`
 	TransactionHash string `json:"transactionHash"`
 	UpdatedAt       string `json:"updatedAt"`
 	Crypto          struct {
 		Amount string      `json:"amount"`
+		Status string      `json:"status"`
 		Asset  listedAsset `json:"assetInfo"`
 	} `json:"crypto"`
 	Fiat struct {
-		Amount   json.Number `json:"amount"` // a text
-		Currency string      `json:"currencySymbol"`
-		Status   string      `json:"status"`
+		Currency string `json:"currencySymbol"`
+		Status   string `json:"status"`
 	} `json:"fiat"`
 }
 
@@ -120,7 +142,7 @@ func (g *account) ParseNotification(ctx context.Context, n gateway.Notification)
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
 	sum := sha256.Sum256(canonical)
-	u, token, err := e.update(&to, hex.EncodeToString(sum[:]))
+	u, token, err := g.told(&e, &to, hex.EncodeToString(sum[:]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -154,17 +176,24 @@ func (g *account) genuine(n gateway.Notification) ([]byte, bool) {
 	return canonical, signature.Verify(sum[:], g.public)
 }
 
-// update tells of the event in our terms, and the token of what it is about.
-func (e *event) update(to *reference, hash string) (u gateway.Update, token string, err error) {
+// told tells of the event in our terms, and the token of what it is about.
+func (g *account) told(e *event, to *reference, hash string) (u gateway.Update, token string, err error) {
 	if e.Type == "" {
 		return gateway.Update{}, "", errors.New("it has no type")
 	}
+	status := known(types, e.Type)
 	switch {
 	case to.kind == checkout.Buy && e.Purchase != nil:
-		u, err = e.Purchase.update(to, known(types, e.Type))
+		if status == checkout.OrderPending && e.Purchase.Status != "" && known(statuses, e.Purchase.Status) != checkout.OrderPending {
+			status = checkout.OrderProcessing // the news of its beginning came late
+		}
+		u, err = g.purchased(e.Purchase, to, status)
 		token = e.Purchase.ViewToken
 	case to.kind == checkout.Sell && e.Payload != nil:
-		u, err = e.Payload.update(to, known(types, e.Type))
+		if status == checkout.OrderPending {
+			status = e.Payload.begun()
+		}
+		u, err = g.sold(e.Payload, to, status)
 		token = e.Payload.ViewToken
 		if e.ID != "" {
 			hash = e.ID
@@ -185,52 +214,70 @@ func checkTexts(texts ...string) error {
 	return nil
 }
 
-// update tells of the purchase, whose status is known already.
-func (p *purchase) update(to *reference, status checkout.OrderStatus) (gateway.Update, error) {
+// purchased tells of the purchase, whose status is known already.
+func (g *account) purchased(p *purchase, to *reference, status checkout.OrderStatus) (gateway.Update, error) {
 	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: p.ID, TransactionHash: p.FinalTxHash}
-	if err := checkTexts(p.ID, p.FinalTxHash); err != nil || p.ID == "" {
+	if err := checkTexts(p.ID, p.FinalTxHash, p.ReceiverAddress, p.FiatCurrency, p.Asset.Chain, p.Asset.Symbol); err != nil || p.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
 	}
 	if status != checkout.OrderCompleted {
 		return u, nil
 	}
-	paid, paidErr := gateway.Number(p.FiatValue)
-	fee, feeErr := gateway.Number(p.AppliedFee)
-	network, networkErr := gateway.Number(p.NetworkFee)
-	if err := errors.Join(paidErr, feeErr, networkErr); err != nil {
+	value, err := gateway.Number(p.FiatValue)
+	if err != nil {
 		return gateway.Update{}, err
 	}
-	return complete(u, to, p.CryptoAmount, &p.Asset, deal{
-		asset: p.Asset.code(), wallet: p.ReceiverAddress, currency: p.FiatCurrency,
-		fiat: paid.Decimal(), fees: fee.Decimal().Add(network.Decimal()),
-	})
+	d := deal{asset: p.Asset, wallet: p.ReceiverAddress, currency: p.FiatCurrency, fiat: value.Decimal()}
+	if currency, ok := money.LookupCurrency(p.FiatCurrency); ok {
+		d.fiat = d.fiat.Round(int32(currency.MinorUnits)) // it is a float; nobody pays a part of a cent
+	}
+	return g.complete(u, to, p.CryptoAmount, d)
 }
 
-// update tells of the sale.
-func (s *sale) update(to *reference, status checkout.OrderStatus) (gateway.Update, error) {
+// sold tells of the sale.
+func (g *account) sold(s *sale, to *reference, status checkout.OrderStatus) (gateway.Update, error) {
 	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: s.ID, TransactionHash: s.TransactionHash}
-	if err := checkTexts(s.ID, s.TransactionHash); err != nil || s.ID == "" {
+	if err := checkTexts(s.ID, s.TransactionHash, s.Fiat.Currency, s.Crypto.Asset.Chain, s.Crypto.Asset.Symbol); err != nil || s.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
 	}
 	if status != checkout.OrderCompleted {
 		return u, nil
 	}
-	return complete(u, to, s.Crypto.Amount, &s.Crypto.Asset, deal{asset: s.Crypto.Asset.code(), currency: s.Fiat.Currency})
+	return g.complete(u, to, s.Crypto.Amount, deal{asset: s.Crypto.Asset, currency: s.Fiat.Currency})
 }
 
-// complete adds the crypto amount, which is in the smallest units. What is done but isn't what was ordered is left for people
-// to look at.
-func complete(u gateway.Update, to *reference, units string, a *listedAsset, d deal) (gateway.Update, error) {
-	if a.Decimals == nil {
+// complete adds what was paid; the crypto amount is in the smallest units. What is done but isn't what was ordered is left for
+// people to look at.
+func (g *account) complete(u gateway.Update, to *reference, units string, d deal) (gateway.Update, error) {
+	if d.asset.Decimals == nil {
 		return gateway.Update{}, errors.New("its asset has no decimals")
 	}
-	amount, err := gateway.BaseUnits(units, *a.Decimals)
+	amount, err := gateway.BaseUnits(units, *d.asset.Decimals)
 	if err != nil {
 		return gateway.Update{}, fmt.Errorf("the crypto amount %w", err)
 	}
-	u.CryptoAmount = amount
+	u.CryptoAmount, u.Paid = amount, g.paid(to.kind, d)
 	if reason := to.differs(d); reason != "" {
-		u.Status, u.FailureReason = checkout.OrderProcessing, reason[:min(len(reason), maxTextBytes)]
+		u.Status, u.FailureReason = checkout.OrderProcessing, strings.ToValidUTF8(reason[:min(len(reason), maxTextBytes)], "")
 	}
 	return u, nil
+}
+
+// paid is the deal in our terms. A sale's fiat amount is left out, as it is written nowhere whether its fees are inside; so is
+// where its crypto came from. Where the seller sends it, Ramp's own page shows, so that no update has a deposit.
+func (g *account) paid(kind checkout.OrderType, d deal) checkout.Paid {
+	p := checkout.Paid{WalletAddress: d.wallet}
+	if currency, ok := money.LookupCurrency(d.currency); ok {
+		p.FiatCurrency = currency.Code
+		p.FiatAmount, _ = money.FromDecimal(d.fiat) // a seller's, which is 0, stays unset
+	}
+	if coin, ok := g.serving.Of(kind).Named(d.asset.code(), ""); ok {
+		p.CryptoCurrency, p.Network = coin.Code, coin.Network
+		return p
+	}
+	if chain, symbol := d.asset.parts(); chain == "" {
+		coin, _ := asset.LookupAsset(symbol)
+		p.CryptoCurrency = coin.Code
+	}
+	return p
 }

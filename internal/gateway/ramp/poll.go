@@ -87,32 +87,46 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	return []gateway.Update{*best}, nil
 }
 
+// The paths of purchases and sales. Of a sale's there are two: the documentation has the first (rest-api-v3-reference), a wallet
+// asks by the second (https://github.com/bitpay/bitcore, ramp.ts).
+var (
+	purchasePaths = []string{"/host-api/purchase/"}
+	salePaths     = []string{"/host-api/offramp/sale/", "/host-api/v3/offramp/sale/"}
+)
+
+// get asks for a purchase or sale by the first path that has it.
+func (g *account) get(ctx context.Context, call *gatewaycall.Client, paths []string, id, token string, into any) (err error) {
+	for _, path := range paths {
+		err = call.JSON(ctx, gatewaycall.Request{Method: http.MethodGet, URL: g.api + path + url.PathEscape(id) + "?secret=" + url.QueryEscape(token)}, into)
+		var answer *gatewaycall.Error
+		if !errors.As(err, &answer) || answer.Status != http.StatusNotFound {
+			break
+		}
+	}
+	return err
+}
+
 // ask asks for one purchase or sale.
 func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout.Order, id, token string) (gateway.Update, error) {
 	to := reference{order: o.ID, kind: o.Type, wallet: o.WalletAddress, amount: o.FiatAmount, currency: o.FiatCurrency}
-	path := "/host-api/purchase/"
-	if o.Type == checkout.Sell {
-		path = "/host-api/offramp/sale/"
-	}
-	request := gatewaycall.Request{Method: http.MethodGet, URL: g.api + path + url.PathEscape(id) + "?secret=" + url.QueryEscape(token)}
 	var u gateway.Update
 	var version string
 	var err error
 	if o.Type == checkout.Sell {
 		var s sale
-		if err = call.JSON(ctx, request, &s); err != nil {
+		if err = g.get(ctx, call, salePaths, id, token, &s); err != nil {
 			return gateway.Update{}, err
 		}
 		to.asset = s.Crypto.Asset.as(o)
-		u, err = s.update(&to, s.status())
-		version = s.Fiat.Status + s.UpdatedAt
+		u, err = g.sold(&s, &to, s.status())
+		version = s.Status + " " + s.Crypto.Status + " " + s.Fiat.Status + s.UpdatedAt
 	} else {
 		var p purchase
-		if err = call.JSON(ctx, request, &p); err != nil {
+		if err = g.get(ctx, call, purchasePaths, id, token, &p); err != nil {
 			return gateway.Update{}, err
 		}
 		to.asset = p.Asset.as(o)
-		u, err = p.update(&to, known(statuses, p.Status))
+		u, err = g.purchased(&p, &to, known(statuses, p.Status))
 		version = p.Status + p.UpdatedAt
 	}
 	if err == nil && u.ExternalOrderID != id {
@@ -128,17 +142,27 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 
 // as is the asset's own code if it is the order's asset, which may have left what Ramp serves since; else the order's, in words.
 func (a *listedAsset) as(o *checkout.Order) string {
-	if a.Symbol == o.CryptoCurrency && chains[a.Chain] == o.Network {
+	if chain, symbol := a.parts(); symbol == o.CryptoCurrency && (chain == "" || chains[chain] == o.Network) {
 		return a.code()
 	}
 	return o.CryptoCurrency + " on " + o.Network
 }
 
-// status is ours for the sale's. What a sale's statuses are is not published, so that none of them ends an order; only its
-// notifications do.
+// status is ours for the sale's, which are named as the kinds of events are.
 func (s *sale) status() checkout.OrderStatus {
-	if s.Fiat.Status == "" || s.Fiat.Status == "not-started" {
-		return checkout.OrderPending
+	if status := known(types, s.Status); s.Status != "" && status != checkout.OrderPending {
+		return status
 	}
-	return checkout.OrderProcessing
+	return s.begun()
+}
+
+// begun is the status of a sale that has begun. What the statuses of its parts are, is not published: only one of which neither
+// has one yet, or not-started, is taken for a sale for which nothing has been sent.
+func (s *sale) begun() checkout.OrderStatus {
+	for _, status := range []string{s.Crypto.Status, s.Fiat.Status} {
+		if status != "" && !strings.EqualFold(strings.ReplaceAll(status, "_", "-"), "not-started") {
+			return checkout.OrderProcessing
+		}
+	}
+	return checkout.OrderPending
 }

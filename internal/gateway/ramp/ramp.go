@@ -160,8 +160,14 @@ type account struct {
 // Describe tells what Ramp is.
 func (g *account) Describe() gateway.Description { return describe() }
 
-// Check tells whether Ramp serves the order, by what it published last.
-func (g *account) Check(o *checkout.Order) error { return g.serving.Check("Ramp", o, g.limits) }
+// Check tells whether Ramp serves the order, by what it published last. No parameter of its widget is for a memo or tag
+// (configuration).
+func (g *account) Check(o *checkout.Order) error {
+	if err := g.serving.Check("Ramp", o, g.limits); err != nil || o.WalletTag == "" {
+		return err
+	}
+	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on to Ramp, and without it the crypto would be lost")
+}
 
 // List tells what Ramp serves, the same in all countries that the operator allows: Ramp itself decides by the payer.
 func (g *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
@@ -185,8 +191,6 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	switch {
 	case !ok:
 		return gateway.Checkout{}, errors.New("ramp: it does not serve " + o.CryptoCurrency + " on " + o.Network + " any longer")
-	case r.Order.WalletTag != "":
-		return gateway.Checkout{}, errors.New("ramp: it takes no memo or tag with an address, and without it the money would not arrive; use another gateway")
 	case g.a.Settings["ipHashSecret"] != "" && !r.Address.IsValid():
 		return gateway.Checkout{}, errors.New("ramp: the payer's address is not known, and the account binds its URLs to it; check the setting of trusted proxies")
 	}
@@ -204,8 +208,9 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 	return gateway.Checkout{URL: base + "?" + text + "&signature=" + url.QueryEscape(signature)}, nil
 }
 
-// query has the unified parameters (search-params-migration, configuration). enabledCryptoAssets and userAddress lock; the
-// amount is a suggestion that the payer may change, which is looked at again when the notification comes.
+// query has the unified parameters (search-params-migration, configuration), among which there is none for a language.
+// enabledCryptoAssets and userAddress lock; the amount is a suggestion that the payer may change, which is looked at again when
+// the notification comes.
 func (g *account) query(r gateway.Request, code string) *query {
 	o, q := r.Order, &query{}
 	q.add("hostApiKey", g.a.Settings["hostApiKey"])

@@ -196,7 +196,7 @@ func purchaseOf(o *checkout.Order, status, id string) map[string]any {
 	return map[string]any{
 		"id": "p-" + string(o.ID), "purchaseViewToken": "view-token-" + string(o.ID), "status": status, "endTime": nil,
 		"asset":        map[string]any{"symbol": "ETH", "chain": "ETH", "name": "Ether", "decimals": 18, "type": "NATIVE", "address": nil},
-		"cryptoAmount": "24750000000000000", "fiatCurrency": o.FiatCurrency, "fiatValue": 100, "assetExchangeRate": 4000,
+		"cryptoAmount": "24625000000000000", "fiatCurrency": o.FiatCurrency, "fiatValue": 100, "assetExchangeRate": 4000,
 		"baseRampFee": 1, "networkFee": json.Number("0.5"), "appliedFee": json.Number("1.5"), "receiverAddress": strings.ToLower(o.WalletAddress),
 		"finalTxHash": "0xabc", "paymentMethodType": "CARD_PAYMENT", "createdAt": "2026-03-01T12:00:00.000Z", "updatedAt": "2026-03-01T12:00:01.000Z-" + id,
 	}
@@ -232,7 +232,9 @@ func suite(tb testing.TB) gatewaytest.Case {
 	polled := func(_ *testing.T, o *checkout.Order, status string) http.Handler {
 		mux := http.NewServeMux()
 		mux.Handle("GET /api/host-api/purchase/p-ord_01", gatewaytest.Answer(200, string(marshal(purchaseOf(o, status, "p")))))
-		mux.Handle("GET /api/host-api/offramp/sale/p-ord_01s", gatewaytest.Answer(200, string(marshal(saleOf(o, status, "p")))))
+		sale := saleOf(o, "not-started", "p")
+		sale["status"] = status
+		mux.Handle("GET /api/host-api/offramp/sale/p-ord_01s", gatewaytest.Answer(200, string(marshal(sale))))
 		return mux
 	}
 	return gatewaytest.Case{
@@ -252,6 +254,8 @@ func suite(tb testing.TB) gatewaytest.Case {
 			refuse("too little", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("19.99") }, "fiatAmount"),
 			refuse("too much", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("5000.01") }, "fiatAmount"),
 			refuse("country", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "FR" }, "gateway"),
+			refuse("tag", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.WalletTag = "12" }, "walletTag"),
+			refuse("tag of a seller", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Type, o.WalletTag = checkout.Sell, "12" }, "walletTag"),
 		},
 		Statuses: []gatewaytest.Status{
 			{Theirs: "CREATED", Ours: checkout.OrderPending},
@@ -285,8 +289,10 @@ var pollStatuses = []gatewaytest.Status{
 	{Theirs: "REVIEW_REJECTED", Ours: checkout.OrderFailed, Only: checkout.Buy},
 	{Theirs: "RETURNED", Ours: checkout.OrderRefunded, Only: checkout.Buy},
 	{Theirs: "FIAT_RETURNED", Ours: checkout.OrderRefunded, Only: checkout.Buy},
-	{Theirs: "not-started", Ours: checkout.OrderPending, Only: checkout.Sell},
-	{Theirs: "RELEASED", Ours: checkout.OrderProcessing, Only: checkout.Sell},
+	{Theirs: "", Ours: checkout.OrderPending, Only: checkout.Sell},
+	{Theirs: "CREATED", Ours: checkout.OrderPending, Only: checkout.Sell},
+	{Theirs: "RELEASED", Ours: checkout.OrderCompleted, Only: checkout.Sell},
+	{Theirs: "EXPIRED", Ours: checkout.OrderExpired, Only: checkout.Sell},
 }
 
 func TestGateway(t *testing.T) {
@@ -318,7 +324,6 @@ func checkouts() []gatewaytest.Checkout {
 				r.Order = &checkout.Order{ID: "ord_02", Type: checkout.Buy, FiatAmount: amount("20"), FiatCurrency: "EUR", CryptoCurrency: "BTC", Network: "bitcoin"}
 			},
 		},
-		{Name: "tag", Refused: "no memo or tag", Change: func(r *gateway.Request) { r.Order.WalletTag = "12" }},
 		{Name: "gone", Refused: "any longer", Change: func(r *gateway.Request) { r.Order.Network = "linea" }},
 	}
 }
@@ -362,6 +367,8 @@ func unreadable(o *checkout.Order, _ time.Time) map[string]gateway.Notification 
 		"negative": released(`{"id":"1","asset":{"symbol":"ETH","chain":"ETH","decimals":18},"cryptoAmount":"-1","fiatValue":100}`),
 		"fraction": released(`{"id":"1","asset":{"symbol":"ETH","chain":"ETH","decimals":18},"cryptoAmount":"1.5","fiatValue":100}`),
 		"fiat":     released(`{"id":"1","asset":{"symbol":"ETH","chain":"ETH","decimals":18},"cryptoAmount":"1","fiatValue":-100}`),
+		"wallet":   released(`{"id":"1","receiverAddress":"\u0000"}`),
+		"symbol":   released(`{"id":"1","asset":{"symbol":"` + strings.Repeat("x", 256) + `"}}`),
 		"decimals": released(`{"id":"1","asset":{"symbol":"ETH","chain":"ETH"},"cryptoAmount":"1","fiatValue":100}`),
 		"long":     `{"type":"CREATED","purchase":{"id":"` + strings.Repeat("x", 256) + `"}}`, "NUL": `{"type":"CREATED","purchase":{"id":"1\u0000"}}`,
 	}
@@ -419,9 +426,6 @@ func TestDeals(t *testing.T) {
 	sell := buy
 	sell.Type = checkout.Sell
 	g := mustOpen(accountOf(), nil)
-	set := func(member string, value any) func(m map[string]any) {
-		return func(m map[string]any) { m[member] = value }
-	}
 	cases := []struct {
 		name   string
 		o      *checkout.Order
@@ -430,14 +434,19 @@ func TestDeals(t *testing.T) {
 		reason string
 	}{
 		{"as ordered", &buy, set("id", "1"), checkout.OrderCompleted, ""},
+		{"as ordered, as floats are", &buy, set("fiatValue", json.Number("99.99999999999999")), checkout.OrderCompleted, ""},
 		{"more", &buy, set("fiatValue", 120), checkout.OrderCompleted, ""},
-		{"fees on top", &buy, set("fiatValue", json.Number("98.01")), checkout.OrderCompleted, ""},
-		{"less", &buy, set("fiatValue", json.Number("97.99")), checkout.OrderProcessing, "the amount is 97.99 in place of 100.00"},
+		{"less by the fees", &buy, set("fiatValue", json.Number("98.5")), checkout.OrderProcessing, "the amount is 98.5"},
+		{"less", &buy, set("fiatValue", json.Number("99.99")), checkout.OrderProcessing, "the amount is 99.99 in place of 100.00"},
 		{"much less", &buy, set("fiatValue", 10), checkout.OrderProcessing, "the amount is 10 in place of 100.00"},
 		{"another wallet", &buy, set("receiverAddress", "0xde0b295669a9fd93d5f28d9ec85e40f4cb697bae"), checkout.OrderProcessing, "it went to another wallet"},
 		{"no wallet", &buy, set("receiverAddress", nil), checkout.OrderProcessing, "it went to another wallet"},
 		{"another currency", &buy, set("fiatCurrency", "EUR"), checkout.OrderProcessing, "the currency is EUR in place of USD"},
 		{"another asset", &buy, set("asset", map[string]any{"symbol": "USDC", "chain": "MATIC", "decimals": 6}), checkout.OrderProcessing, "the asset is MATIC_USDC in place of ETH_ETH"},
+		{"without a chain", &buy, set("asset", map[string]any{"symbol": "ETH", "decimals": 18, "type": "NATIVE"}), checkout.OrderCompleted, ""},
+		{"by its older name", &buy, set("asset", map[string]any{"symbol": "ETH_ETH", "decimals": 18}), checkout.OrderCompleted, ""},
+		{"another without a chain", &buy, set("asset", map[string]any{"symbol": "USDC", "decimals": 6}), checkout.OrderProcessing, "the asset is USDC in place of ETH_ETH"},
+		{"another by its older name", &buy, set("asset", map[string]any{"symbol": "BASE_ETH", "decimals": 18}), checkout.OrderProcessing, "the asset is BASE_ETH in place of ETH_ETH"},
 		{"sold as ordered", &sell, set("id", "1"), checkout.OrderCompleted, ""},
 		{"sold something else", &sell, set("crypto", map[string]any{"amount": "1", "assetInfo": map[string]any{"symbol": "BTC", "chain": "BTC", "decimals": 8}}), checkout.OrderProcessing, "the asset is BTC_BTC"},
 		{"for another currency", &sell, set("fiat", map[string]any{"amount": "1", "currencySymbol": "EUR"}), checkout.OrderProcessing, "the currency is EUR"},
@@ -466,7 +475,7 @@ func TestUpdates(t *testing.T) {
 	for _, tt := range []struct {
 		o            *checkout.Order
 		crypto, hash string
-	}{{&buy, "0.02475", "0xabc"}, {&sell, "0.025", "0xdef"}} {
+	}{{&buy, "0.024625", "0xabc"}, {&sell, "0.025", "0xdef"}} {
 		updates, err := mustOpen(accountOf(), nil).ParseNotification(t.Context(), notify(tt.o, "RELEASED", "1", now))
 		if err != nil || len(updates) != 1 {
 			t.Fatalf("%+v, %v", updates, err)

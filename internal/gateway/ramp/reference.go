@@ -70,27 +70,27 @@ func (g *account) readReference(path string) (r reference, ok bool) {
 
 // deal is what Ramp says that it did.
 type deal struct {
-	asset, wallet string
-	fiat, fees    decimal.Decimal
-	currency      string
+	asset    listedAsset
+	wallet   string
+	fiat     decimal.Decimal // all that the buyer pays
+	currency string
 }
 
 // differs says in what the deal is not what was ordered; empty: in nothing. Wallet and amount are looked at for buyers: what
-// a seller gets depends on the rate of the day. Whether fees are within Ramp's fiat value is not documented; counted in, they can only
-// hide a difference of their own size.
+// a seller gets depends on the rate of the day.
 func (r *reference) differs(d deal) string {
 	var wrong []string
-	if d.asset != r.asset {
-		wrong = append(wrong, "the asset is "+d.asset+" in place of "+r.asset)
+	if !d.asset.is(r.asset) {
+		wrong = append(wrong, "the asset is "+d.asset.code()+" in place of "+r.asset)
 	}
 	if d.currency != r.currency {
 		wrong = append(wrong, "the currency is "+d.currency+" in place of "+r.currency)
 	}
 	if r.kind == checkout.Buy {
-		if !asset.SameAddress(d.wallet, r.wallet) {
+		if r.wallet != "" && !asset.SameAddress(bare(d.wallet), bare(r.wallet)) {
 			wrong = append(wrong, "it went to another wallet")
 		}
-		if d.fiat.Add(d.fees).Cmp(r.amount.Decimal()) < 0 {
+		if d.fiat.Cmp(r.amount.Decimal()) < 0 {
 			wrong = append(wrong, "the amount is "+d.fiat.String()+" in place of "+r.amount.String())
 		}
 	}
@@ -98,4 +98,12 @@ func (r *reference) differs(d deal) string {
 		return ""
 	}
 	return "Ramp has finished, but not what was ordered: " + strings.Join(wrong, ", ")
+}
+
+// bare is the address without the scheme that some write before it, as in bitcoincash:q….
+func bare(address string) string {
+	if _, after, ok := strings.Cut(address, ":"); ok {
+		return after
+	}
+	return address
 }

@@ -30,8 +30,8 @@ func deposits(o *checkout.Order) bool {
 	return o.Type == checkout.Sell && strings.EqualFold(o.Email, EmailDeposit)
 }
 
-// AwaitsDeposit tells whether the payer of the order is to be told next where to send the crypto.
-func (g *Gateway) AwaitsDeposit(o *checkout.Order) bool { return deposits(o) && o.Deposit == nil }
+// TellsDeposit tells whether the payer of the order is to be told next where to send the crypto.
+func (g *Gateway) TellsDeposit(o *checkout.Order) bool { return deposits(o) && o.Deposit == nil }
 
 // depositOf makes up where the order's crypto is to be sent: the same for each time, until DepositTime from now. No wallet takes
 // the address, lest somebody sends something.

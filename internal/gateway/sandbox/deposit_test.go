@@ -16,7 +16,7 @@ func TestDeposit(t *testing.T) {
 	g := sandbox.New("", ringOf(t, masterKey))
 	o := order()
 	o.Type, o.Email, o.CryptoCurrency, o.Network = checkout.Sell, "DEPOSIT@sandbox.test", "XRP", "xrp"
-	if !g.AwaitsDeposit(&o) {
+	if !g.TellsDeposit(&o) {
 		t.Error("nothing is to be told")
 	}
 	d := update(t, g, &o, checkout.OrderPending).Deposit
@@ -33,7 +33,7 @@ func TestDeposit(t *testing.T) {
 		t.Errorf("told again: %+v", again)
 	}
 	o.Deposit = d
-	if g.AwaitsDeposit(&o) {
+	if g.TellsDeposit(&o) {
 		t.Error("it is to be told again")
 	}
 	o.CryptoCurrency, o.Network = "ETH", "ethereum"
@@ -49,7 +49,7 @@ func TestDeposit(t *testing.T) {
 	other.Email, other.Deposit = "payer@example.com", nil
 	buy.Type, buy.Deposit = checkout.Buy, nil
 	for _, o := range []*checkout.Order{&other, &buy} {
-		if update(t, g, o, checkout.OrderPending).Deposit != nil || g.AwaitsDeposit(o) {
+		if update(t, g, o, checkout.OrderPending).Deposit != nil || g.TellsDeposit(o) {
 			t.Errorf("%s of %s has a deposit", o.Type, o.Email)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
@@ -28,13 +27,14 @@ type event struct {
 	ID       string `json:"id"`
 	Type     string `json:"type"`
 	Livemode bool   `json:"livemode"`
+	Account  string `json:"account"` // a connected one, whose event it is
 	Data     struct {
 		Object json.RawMessage `json:"object"`
 	} `json:"data"`
 }
 
 // ParseNotification verifies the signature and its time before it reads anything. Other events, sessions that we didn't make,
-// and those of the other mode are none of ours.
+// those of the other mode and those of connected accounts are none of ours.
 func (a *account) ParseNotification(_ context.Context, n gateway.Notification) ([]gateway.Update, error) {
 	signature := gateway.Stamped{
 		Header: SignatureHeader, Scheme: "v1", Most: maxSignatures, Secrets: a.secrets, ToleranceSeconds: ToleranceSeconds,
@@ -46,10 +46,10 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if err := json.Unmarshal(n.Body, &e); err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
-	if e.ID == "" || e.Type == "" || len(e.ID) > maxTextBytes || strings.ContainsRune(e.ID, 0) {
+	if e.ID == "" || e.Type == "" || !legible(e.ID) {
 		return nil, fmt.Errorf("%w: id and type of an event are required", gateway.ErrMalformed)
 	}
-	if e.Type != eventType || e.Livemode != a.live {
+	if e.Type != eventType || e.Livemode != a.live || e.Account != "" {
 		return nil, nil
 	}
 	var s session
@@ -60,7 +60,7 @@ func (a *account) ParseNotification(_ context.Context, n gateway.Notification) (
 	if id == "" && s.ID != "" {
 		return nil, nil
 	}
-	u, err := s.update(id)
+	u, err := a.update(&s, id)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}

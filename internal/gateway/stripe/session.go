@@ -48,10 +48,12 @@ type session struct {
 	RedirectURL string            `json:"redirect_url"`
 	Status      string            `json:"status"`
 	Metadata    map[string]string `json:"metadata"`
-	Details     struct {
-		DestinationAmount text   `json:"destination_amount"`
-		TransactionID     string `json:"transaction_id"`
-	} `json:"transaction_details"`
+	Details     json.RawMessage   `json:"transaction_details"`
+}
+
+type details struct {
+	DestinationAmount text   `json:"destination_amount"`
+	TransactionID     string `json:"transaction_id"`
 }
 
 // referenceKey is the metadata under which a session has the order's id.
@@ -64,10 +66,13 @@ func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.
 		return gateway.Checkout{}, err
 	}
 	form := a.sessionForm(r)
-	made, err := a.createSession(ctx, r.Order.ID, form)
+	made, err := a.createSession(ctx, r.Order.ID, form, "")
 	if unknown := unknownParameter(err); unknown != "" && form.Has(unknown) && strings.HasSuffix(unknown, "[email]") {
 		form.Del(unknown)
-		made, err = a.createSession(ctx, r.Order.ID, form)
+		made, err = a.createSession(ctx, r.Order.ID, form, "")
+	}
+	if failedFor(err) {
+		made, err = a.createSession(ctx, r.Order.ID, form, "-2")
 	}
 	if err != nil {
 		return gateway.Checkout{}, refused(err)
@@ -118,12 +123,19 @@ func public(address netip.Addr) bool {
 	return address.IsValid() && address.IsGlobalUnicast() && !address.IsPrivate()
 }
 
-// createSession makes the session, once for each form.
-func (a *account) createSession(ctx context.Context, id checkout.OrderID, form url.Values) (session, error) {
+// createSession makes the session, once for each form and try.
+func (a *account) createSession(ctx context.Context, id checkout.OrderID, form url.Values, try string) (session, error) {
 	sum := sha256.Sum256([]byte(form.Encode()))
 	var made session
-	err := a.ask(ctx, http.MethodPost, sessionsPath, form, string(id)+"-"+hex.EncodeToString(sum[:8]), &made)
+	err := a.ask(ctx, http.MethodPost, sessionsPath, form, string(id)+"-"+hex.EncodeToString(sum[:8])+try, &made)
 	return made, err
+}
+
+// failedFor tells of a failure that Stripe repeats for a day to each request with the same key
+// (https://docs.stripe.com/api/idempotent_requests), so that the payer would get no session until then.
+func failedFor(err error) bool {
+	var answer *gatewaycall.Error
+	return errors.As(err, &answer) && answer.Status == http.StatusInternalServerError
 }
 
 // failure is the body of an error (https://docs.stripe.com/api/errors).
@@ -196,28 +208,39 @@ func refused(err error) error {
 }
 
 // update says what the session means for the order, but for the key that tells it from others.
-func (s *session) update(id checkout.OrderID) (gateway.Update, error) {
+func (a *account) update(s *session, id checkout.OrderID) (gateway.Update, error) {
 	u := gateway.Update{OrderID: id, Status: statusOf(s.Status), ExternalOrderID: s.ID}
-	// A transaction_id of Stripe's own is no hash of the network's.
-	if t := s.Details.TransactionID; !strings.HasPrefix(t, "cxt_") {
-		u.TransactionHash = t
-	}
 	if s.ID == "" || s.Status == "" {
 		return u, errors.New("id and status of the session are required")
 	}
-	for _, text := range []string{string(id), s.ID, s.Status, s.Details.TransactionID} {
-		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) { // a database's text holds no NUL
+	var d details
+	if len(s.Details) > 0 {
+		if err := json.Unmarshal(s.Details, &d); err != nil {
+			return u, fmt.Errorf("transaction_details: %w", err)
+		}
+	}
+	// A transaction_id of Stripe's own is no hash of the network's.
+	if !strings.HasPrefix(d.TransactionID, "cxt_") {
+		u.TransactionHash = d.TransactionID
+	}
+	for _, text := range []string{string(id), s.ID, s.Status, d.TransactionID} {
+		if !legible(text) {
 			return u, fmt.Errorf("a text has a NUL or more than %d bytes", maxTextBytes)
 		}
 	}
 	var err error
-	if u.CryptoAmount, err = amount(s.Details.DestinationAmount); err != nil {
+	if u.CryptoAmount, err = amount(d.DestinationAmount); err != nil {
 		return u, err
 	}
 	if u.Status == checkout.OrderFailed {
 		u.FailureReason = "Stripe rejected the payer: identity, sanctions or fraud checks did not pass."
 	}
+	u.Paid = a.paid(s)
 	return u, nil
+}
+
+func legible(text string) bool { // a database's text holds no NUL
+	return len(text) <= maxTextBytes && !strings.ContainsRune(text, 0)
 }
 
 var errAmount = errors.New("an amount is not a plain decimal number")
@@ -243,31 +266,4 @@ func amount(digits text) (money.Amount, error) {
 		return money.Amount{}, nil
 	}
 	return money.FromDecimal(d)
-}
-
-// Poll asks for the session that the payer was last sent to.
-func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
-	o := r.Order
-	if o.ExternalOrderID == "" { // no payer has come yet
-		return nil, nil
-	}
-	var s session
-	err := a.ask(ctx, http.MethodGet, sessionsPath+"/"+url.PathEscape(o.ExternalOrderID), nil, "", &s)
-	var answer *gatewaycall.Error
-	if errors.As(err, &answer) && answer.Status == http.StatusNotFound {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if s.Metadata[referenceKey] != string(o.ID) {
-		return nil, errors.New("stripe: the session " + o.ExternalOrderID + " is not the order's")
-	}
-	u, err := s.update(o.ID)
-	if err != nil {
-		return nil, fmt.Errorf("stripe: %w", err)
-	}
-	sum := sha256.Sum256([]byte(s.ID + "\x00" + s.Status))
-	u.DedupKey = hex.EncodeToString(sum[:])
-	return []gateway.Update{u}, nil
 }

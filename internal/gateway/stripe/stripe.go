@@ -127,7 +127,18 @@ func (a *account) Check(o *checkout.Order) error {
 		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "only sells: Stripe has no offramp")
 	}
 	listed := a.List(o.Type, o.Country)
-	return listed.Check(o, "Stripe", a.limits)
+	if err := listed.Check(o, "Stripe", a.limits); err != nil {
+		return err
+	}
+	return tagged(o)
+}
+
+// tagged refuses an order with a memo or destination tag that no session would hand on, so that the crypto would be lost.
+func tagged(o *checkout.Order) error {
+	if o.WalletTag == "" || slices.Contains(tagNetworks, o.Network) {
+		return nil
+	}
+	return checkout.FailField(checkout.CodeInvalidGateway, "walletTag", "can't be handed on: Stripe takes no memo or destination tag on "+o.Network+"; use an address that needs none, or another gateway")
 }
 
 // limitsIn are the operator's limits in the currency.
@@ -155,10 +166,8 @@ func makeable(r gateway.Request) error {
 		return errors.New("stripe: has no offramp")
 	case r.Order.WalletAddress == "":
 		return errors.New("stripe: the order has no wallet address")
-	case r.Order.WalletTag != "" && !slices.Contains(tagNetworks, r.Order.Network):
-		return errors.New("stripe: takes no memo or destination tag on " + r.Order.Network + ", and crypto sent without it would be lost")
 	}
-	return nil
+	return tagged(r.Order)
 }
 
 // ask makes one call (https://docs.stripe.com/api/crypto/onramp_sessions).

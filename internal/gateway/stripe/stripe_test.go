@@ -182,6 +182,7 @@ var refusals = []gatewaytest.Refusal{
 		o.Country, o.CryptoCurrency, o.Network = "FR", "AVAX", "avalanche"
 	}, "cryptoCurrency"),
 	refuse("sell", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Type = checkout.Sell }, "gateway"),
+	refuse("a memo where Stripe takes none", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.WalletTag = "7" }, "walletTag"),
 	refuse("several", checkout.CodeInvalidCurrency, func(o *checkout.Order) {
 		o.FiatCurrency, o.Network, o.FiatAmount = "GBP", "tron", money.Amount{}
 	}, "fiatCurrency", "network", "fiatAmount"),
@@ -223,7 +224,7 @@ func checkouts() []gatewaytest.Checkout {
 		{Name: "private address", Sent: post(eth...), Change: from("192.168.1.7")},
 		{Name: "loopback", Sent: post(eth...), Change: from("::1")},
 		{Name: "unknown address", Sent: post(eth...), Change: func(r *gateway.Request) { r.Address = netip.Addr{} }},
-		{Name: "memo where there is none", Refused: "no memo", Change: func(r *gateway.Request) { r.Order.WalletTag = "7" }},
+		{Name: "memo where there is none", Refused: "memo", Change: func(r *gateway.Request) { r.Order.WalletTag = "7" }},
 		{Name: "no wallet", Refused: "wallet", Change: func(r *gateway.Request) { r.Order.WalletAddress = "" }},
 		{Name: "to sell", Refused: "offramp", Change: func(r *gateway.Request) { r.Order.Type = checkout.Sell }},
 	}
@@ -348,6 +349,10 @@ func ignored(_ *checkout.Order, at time.Time) map[string]gateway.Notification {
 func polled(t *testing.T, o *checkout.Order, status string) http.Handler {
 	t.Helper()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/crypto/onramp_sessions" { // see TestPaidEarlier
+			io.WriteString(w, `{"object":"list","data":[]}`)
+			return
+		}
 		if want := "GET /v1/crypto/onramp_sessions/" + sessionID; r.Method+" "+r.RequestURI != want || r.Header.Get("Authorization") != "Bearer "+secretKey {
 			t.Errorf("%s %s was asked, want %s", r.Method, r.RequestURI, want)
 		}
@@ -466,10 +471,20 @@ func TestUpdates(t *testing.T) {
 			continue
 		}
 		tt.want.DedupKey, tt.want.OrderID, tt.want.ExternalOrderID = "evt_1", orderID, sessionID
-		digits := cmp.Comparer(func(a, b money.Amount) bool { return a.String() == b.String() })
+		updates[0].Paid = checkout.Paid{} // see TestPaid
 		if diff := cmp.Diff(tt.want, updates[0], digits); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// TestMemo: a memo is taken where it is handed on.
+func TestMemo(t *testing.T) {
+	t.Parallel()
+	o := order()
+	o.CryptoCurrency, o.Network, o.WalletTag = "XLM", "stellar", "7"
+	if err := open(t, account(settings()), nil).Check(&o); err != nil {
+		t.Error(err)
 	}
 }
 

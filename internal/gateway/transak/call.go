@@ -13,6 +13,10 @@ import (
 	"github.com/sliproad/sliproad/internal/gatewaycall"
 )
 
+// milliseconds: a time from here on is in milliseconds. The documentation has seconds, but others have met both; taken for
+// seconds, such a token would never be renewed in time.
+const milliseconds = 100_000_000_000
+
 // tokenName is the access token's in gateway.Tokens.
 const tokenName = "access-token"
 
@@ -68,7 +72,7 @@ func (a *account) renew(ctx context.Context) (gateway.Token, error) {
 		} `json:"data"`
 	}
 	r := gatewaycall.Request{
-		Method: http.MethodPost, URL: a.apiURL + "/partners/api/v2/refresh-token", Header: a.header(netip.Addr{}),
+		Method: http.MethodPost, URL: a.apiURL + "/partners/api/v2/refresh-token", Header: a.header(netip.Addr{}), Private: true,
 		Body: map[string]string{"apiKey": a.apiKey},
 	}
 	r.Header.Set("Api-Secret", a.apiSecret)
@@ -79,7 +83,11 @@ func (a *account) renew(ctx context.Context) (gateway.Token, error) {
 	if err != nil || expires <= 0 || !keyForm.MatchString(answer.Data.AccessToken) {
 		return gateway.Token{}, errors.New("transak: the answer has no accessToken with the time at which it expires")
 	}
-	return gateway.Token{Value: answer.Data.AccessToken, Expires: time.Unix(expires, 0)}, nil
+	ends := time.Unix(expires, 0)
+	if expires >= milliseconds {
+		ends = time.UnixMilli(expires)
+	}
+	return gateway.Token{Value: answer.Data.AccessToken, Expires: ends}, nil
 }
 
 // Probe asks for a list of orders, which takes the key, the secret and a server's address that Transak knows.

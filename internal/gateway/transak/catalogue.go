@@ -39,6 +39,7 @@ type (
 			Name string `json:"name"`
 		} `json:"network"`
 		Address        string   `json:"address"` // of the token's contract
+		Tag            any      `json:"addressAdditionalData"`
 		IsAllowed      bool     `json:"isAllowed"`
 		IsSuspended    bool     `json:"isSuspended"`
 		IsPayInAllowed bool     `json:"isPayInAllowed"`
@@ -131,6 +132,7 @@ func (c *listedCrypto) add(s *gateway.Serving) {
 	}
 	a := gateway.ServedAsset{
 		Code: c.Symbol, Network: network, TheirCode: c.Symbol, TheirNetwork: c.Network.Name, Without: c.Without,
+		Tag: c.Tag != nil && c.Tag != false && c.Tag != "", // as public code reads it, it is true or false
 	}
 	s.Buy.Assets = append(s.Buy.Assets, a)
 	if c.IsPayInAllowed {

@@ -1,6 +1,7 @@
 package transak_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -77,22 +78,37 @@ var events = map[string]string{
 	"COMPLETED": "ORDER_COMPLETED", "FAILED": "ORDER_FAILED", "CANCELLED": "ORDER_FAILED", "EXPIRED": "ORDER_FAILED", "REFUNDED": "ORDER_REFUNDED",
 }
 
+// refer is our reference of the order.
+func refer(o *checkout.Order) string {
+	if o.Type == checkout.Sell {
+		return string(o.ID) + "-sell"
+	}
+	return string(o.ID)
+}
+
 func claims(o *checkout.Order, status, id string) string {
 	event, ok := events[status]
 	if !ok {
 		event = "ORDER_PROCESSING"
 	}
-	raw, _ := json.Marshal(map[string]any{"webhookData": orderAt(string(o.ID), status, id), "eventID": event, "iat": now.Unix()})
+	raw, _ := json.Marshal(map[string]any{"webhookData": orderAt(refer(o), status, id), "eventID": event, "iat": now.Unix()})
 	return string(raw)
 }
 
-// orderAt is an order as Transak tells it, in the form of https://docs.transak.com/api/public/get-webhooks.
+// orderAt is an order as Transak tells it, in the form of https://docs.transak.com/api/public/get-webhooks. Of a sale, by our
+// reference that ends with -sell, what the seller gets is another figure than what was ordered, and there is no walletAddress.
 func orderAt(reference, status, id string) map[string]any {
-	return map[string]any{
+	o := map[string]any{
 		"id": id, "status": status, "partnerOrderId": reference, "isBuyOrSell": "BUY", "fiatCurrency": "USD", "fiatAmount": 100,
+		"amountPaid": 100, "walletAddress": order().WalletAddress,
 		"cryptoCurrency": "ETH", "cryptoAmount": json.Number("0.024125"), "network": "ethereum", "addressAdditionalData": false,
-		"transactionHash": "0xabc", "totalFeeInFiat": json.Number("3.5"),
+		"transactionHash": "0xabc", "totalFeeInFiat": json.Number("3.5"), "fromWalletAddress": "0x085ee67132ec4297b85ed5d1b4c65424d36fda7d",
 	}
+	if strings.HasSuffix(reference, "-sell") {
+		o["isBuyOrSell"], o["fiatAmount"], o["amountPaid"] = "SELL", json.Number("99.87"), json.Number("99.87")
+		delete(o, "walletAddress")
+	}
+	return o
 }
 
 // tokens gives a new token each time that it is asked for one, so that nobody is in another's way.
@@ -123,6 +139,8 @@ type fake struct {
 	tokens func() string           // what refresh-token gives; nil: token
 	takes  func(token string) bool // nil: token alone
 	orders []map[string]any
+
+	expires int64 // when the token that refresh-token gives ends; 0: in a week
 }
 
 func (f *fake) wrong(w http.ResponseWriter, status int, format string, args ...any) {
@@ -185,7 +203,8 @@ func (f *fake) refresh(w http.ResponseWriter, r *http.Request) {
 	if f.tokens != nil {
 		made = f.tokens()
 	}
-	answer(w, http.StatusOK, fmt.Sprintf(`{"data":{"accessToken":%q,"expiresAt":%d}}`, made, now.Add(7*24*time.Hour).Unix()))
+	expires := cmp.Or(f.expires, now.Add(7*24*time.Hour).Unix())
+	answer(w, http.StatusOK, fmt.Sprintf(`{"data":{"accessToken":%q,"expiresAt":%d}}`, made, expires))
 }
 
 // authorised tells whether the request has a token that the fake takes.
@@ -265,7 +284,8 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, `{"meta":{"limit":1,"skip":0,"totalCount":0},"data":[]}`)
 		return
 	}
-	if available := q.Get("filter[productsAvailed]"); !strings.HasPrefix(q.Get("filter[partnerOrderId]"), "ord_") || available != `["BUY"]` && available != `["SELL"]` {
+	want := map[bool]string{false: `["BUY"]`, true: `["SELL"]`}[strings.HasSuffix(q.Get("filter[partnerOrderId]"), "-sell")]
+	if !strings.HasPrefix(q.Get("filter[partnerOrderId]"), "ord_") || q.Get("filter[productsAvailed]") != want {
 		f.wrong(w, http.StatusBadRequest, "a list of %v", q)
 		return
 	}
@@ -295,8 +315,9 @@ const (
 	cryptos = `{"response":[
 		{"coinId":"ethereum","uniqueId":"ETHethereum","symbol":"ETH","network":{"name":"ethereum"},"address":null,"isAllowed":true,"isSuspended":false,"isPayInAllowed":true,"kycCountriesNotSupported":[]},
 		{"coinId":"ethereum","uniqueId":"ETHbase","symbol":"ETH","network":{"name":"base"},"isAllowed":true,"isPayInAllowed":false,"kycCountriesNotSupported":["US"]},
-		{"coinId":"bitcoin","uniqueId":"BTCmainnet","symbol":"BTC","network":{"name":"mainnet"},"isAllowed":true,"isSuspended":null,"isPayInAllowed":true,"kycCountriesNotSupported":null},
+		{"coinId":"bitcoin","uniqueId":"BTCmainnet","symbol":"BTC","network":{"name":"mainnet"},"addressAdditionalData":false,"isAllowed":true,"isSuspended":null,"isPayInAllowed":true,"kycCountriesNotSupported":null},
 		{"coinId":"ripple","uniqueId":"XRPmainnet","symbol":"XRP","network":{"name":"mainnet"},"isAllowed":true,"isSuspended":true,"isPayInAllowed":true},
+		{"coinId":"stellar","uniqueId":"XLMmainnet","symbol":"XLM","network":{"name":"mainnet"},"addressAdditionalData":true,"isAllowed":true,"isPayInAllowed":false},
 		{"coinId":"what","uniqueId":"LTCmainnet","symbol":"LTC","network":{"name":"mainnet"},"isAllowed":true},
 		{"coinId":"usd-coin","uniqueId":"USDCarbitrum","symbol":"USDC","network":{"name":"arbitrum"},"address":"0xaf88d065e77c8cC2239327C5EDb3A432268e5831","isAllowed":true},
 		{"coinId":"usd-coin","uniqueId":"USDCpolygon","symbol":"USDC","network":{"name":"polygon"},"address":"0x2791bca1f2de4661ed88a30c99a7a9449aa84174","isAllowed":true},

@@ -102,7 +102,10 @@ func builtIn() *gateway.Serving {
 	}
 	fields := strings.Fields(builtInAssets)
 	for i := 0; i < len(fields); i += 3 {
-		a := gateway.ServedAsset{Code: fields[i], Network: fields[i+1], TheirCode: fields[i], TheirNetwork: fields[i+2]}
+		a := gateway.ServedAsset{
+			Code: fields[i], Network: fields[i+1], TheirCode: fields[i], TheirNetwork: fields[i+2],
+			Tag: fields[i] == "XRP", // which coins else have a tag there, the list tells
+		}
 		s.Buy.Assets, s.Sell.Assets = append(s.Buy.Assets, a), append(s.Sell.Assets, a)
 	}
 	return s.Tidy()

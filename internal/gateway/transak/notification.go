@@ -1,6 +1,7 @@
 package transak
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -18,6 +19,7 @@ import (
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gatewaycall"
+	"github.com/sliproad/sliproad/internal/money"
 )
 
 const (
@@ -28,27 +30,62 @@ const (
 
 // order is one at Transak, in notifications and in answers alike.
 type order struct {
-	ID              string      `json:"id"`
-	Status          string      `json:"status"`
-	PartnerOrderID  string      `json:"partnerOrderId"`
-	CryptoAmount    json.Number `json:"cryptoAmount"`
-	TransactionHash string      `json:"transactionHash"`
+	ID              string       `json:"id"`
+	ListedID        string       `json:"_id"` // in lists, whose samples have it always and id not always
+	Status          string       `json:"status"`
+	PartnerOrderID  string       `json:"partnerOrderId"`
+	CryptoAmount    json.Number  `json:"cryptoAmount"`
+	TransactionHash string       `json:"transactionHash"`
+	Side            gateway.Text `json:"isBuyOrSell"`
+	FiatAmount      gateway.Text `json:"fiatAmount"`
+	FiatCurrency    gateway.Text `json:"fiatCurrency"`
+	CryptoCurrency  gateway.Text `json:"cryptoCurrency"`
+	Network         gateway.Text `json:"network"`
+	WalletAddress   gateway.Text `json:"walletAddress"`
+	WalletTag       gateway.Text `json:"addressAdditionalData"` // false where there is none
 }
 
-// ours tells whether the order may be one of ours; an account may have others.
-func (o *order) ours() bool {
-	return o.PartnerOrderID != "" && len(o.PartnerOrderID) <= maxReferenceBytes && checkout.Storable(o.PartnerOrderID)
+// sellSuffix ends the reference of an order to sell. Where selling isn't enabled for the account, Transak's widget shows a
+// purchase instead (https://docs.transak.com/customization/query-parameters), which is not what was ordered.
+const sellSuffix = "-sell"
+
+// referTo is what Transak calls the order.
+func referTo(o *checkout.Order) string {
+	if o.Type == checkout.Sell {
+		return string(o.ID) + sellSuffix
+	}
+	return string(o.ID)
+}
+
+// ours is the order of ours that this one may be for; an account may have others.
+func (o *order) ours() (id checkout.OrderID, kind checkout.OrderType, ok bool) {
+	reference, sale := strings.CutSuffix(o.PartnerOrderID, sellSuffix)
+	if kind = checkout.Buy; sale {
+		kind = checkout.Sell
+	}
+	return checkout.OrderID(reference), kind, reference != "" && len(reference) <= maxReferenceBytes && checkout.Storable(reference)
+}
+
+// swapped tells that the order is a purchase, though ours is a sale, or the other way round.
+func (o *order) swapped() bool {
+	_, kind, _ := o.ours()
+	return o.Side == "BUY" && kind == checkout.Sell || o.Side == "SELL" && kind == checkout.Buy
 }
 
 // update is what the order tells. Before the end its amount is an estimate.
-func (o *order) update(dedupKey string) (gateway.Update, error) {
-	if o.ID == "" || o.Status == "" {
+func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
+	id := cmp.Or(o.ID, o.ListedID)
+	if id == "" || o.Status == "" {
 		return gateway.Update{}, errors.New("an order has no id or no status")
 	}
 	means := outcomeOf(o.Status)
+	if o.swapped() {
+		means = outcome{checkout.OrderProcessing, "Transak has made a purchase of the sale, or a sale of the purchase, that was ordered; selling must be enabled for the account there."}
+	}
+	ours, _, _ := o.ours()
 	u := gateway.Update{
-		DedupKey: dedupKey, OrderID: checkout.OrderID(o.PartnerOrderID), Status: means.status, ExternalOrderID: o.ID,
-		TransactionHash: o.TransactionHash, FailureReason: means.reason,
+		DedupKey: dedupKey, OrderID: ours, Status: means.status, ExternalOrderID: id,
+		TransactionHash: o.TransactionHash, FailureReason: means.reason, Paid: a.paid(o),
 	}
 	amount, err := gateway.Number(o.CryptoAmount)
 	if err != nil {
@@ -58,6 +95,34 @@ func (o *order) update(dedupKey string) (gateway.Update, error) {
 		u.CryptoAmount = amount
 	}
 	return u, nil
+}
+
+// paid is what the order is over. Of a purchase, fiatAmount is the widget's parameter, all fees in it: in the samples of
+// https://docs.transak.com/api/public/get-orders it is cryptoAmount / conversionPrice + totalFeeInFiat, and amountPaid. Of a
+// sale it follows from the crypto amount that was asked for and the price at that time, so that it is not the figure that was
+// ordered; and walletAddress is missing there.
+func (a *account) paid(o *order) checkout.Paid {
+	var p checkout.Paid
+	if fiat, known := money.LookupCurrency(string(o.FiatCurrency)); known {
+		p.FiatCurrency = fiat.Code
+	}
+	kind := checkout.Buy
+	if o.Side == "SELL" {
+		kind = checkout.Sell
+	}
+	if on, known := a.serving.Of(kind).Named(string(o.CryptoCurrency), string(o.Network)); known {
+		p.CryptoCurrency, p.Network = on.Code, on.Network
+	}
+	if o.Side != "BUY" {
+		return p
+	}
+	if amount, err := gateway.Number(json.Number(o.FiatAmount)); err == nil {
+		p.FiatAmount = amount
+	}
+	if p.WalletAddress = string(o.WalletAddress); p.WalletAddress != "" {
+		p.WalletTag = string(o.WalletTag)
+	}
+	return p
 }
 
 // ParseNotification verifies the token in the body and reads the order in it.
@@ -93,11 +158,14 @@ func (a *account) ParseNotification(ctx context.Context, n gateway.Notification)
 	if claims.WebhookData == nil {
 		return nil, fmt.Errorf("%w: %s has no webhookData", gateway.ErrMalformed, claims.EventID)
 	}
-	if !claims.WebhookData.ours() {
+	if _, _, ok := claims.WebhookData.ours(); !ok {
 		return nil, nil
 	}
+	if claims.WebhookData.swapped() && gateway.Furthest(outcomeOf(claims.WebhookData.Status).status) <= gateway.Furthest(checkout.OrderPending) {
+		return nil, nil // as long as nothing is paid, the payer may still do what was ordered
+	}
 	sum := sha256.Sum256([]byte(body.Data))
-	u, err := claims.WebhookData.update(hex.EncodeToString(sum[:]))
+	u, err := a.update(claims.WebhookData, hex.EncodeToString(sum[:]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -158,7 +226,7 @@ func decodePart(part string) ([]byte, error) {
 func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
 	// Without productsAvailed only purchases are found: https://docs.transak.com/discuss/6601d5c693bc280012c52237
 	query := url.Values{
-		"filter[partnerOrderId]":  {string(r.Order.ID)},
+		"filter[partnerOrderId]":  {referTo(r.Order)},
 		"filter[productsAvailed]": {`["` + product(r.Order.Type) + `"]`},
 	}
 	var answer struct {
@@ -175,32 +243,16 @@ func (a *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 	}
 	var best *order
 	for _, o := range *answer.Data {
-		if o != nil && o.PartnerOrderID == string(r.Order.ID) && (best == nil || worth(o) > worth(best)) {
+		if o != nil && o.PartnerOrderID == referTo(r.Order) && !o.swapped() && (best == nil || gateway.Furthest(outcomeOf(o.Status).status) > gateway.Furthest(outcomeOf(best.Status).status)) {
 			best = o
 		}
 	}
 	if best == nil {
 		return nil, nil
 	}
-	u, err := best.update("poll " + best.ID + " " + best.Status)
+	u, err := a.update(best, "poll "+cmp.Or(best.ID, best.ListedID)+" "+best.Status)
 	if err != nil {
 		return nil, fmt.Errorf("transak: %w", err)
 	}
 	return []gateway.Update{u}, nil
-}
-
-// worth orders the tries: money that arrived, was given back, is on its way, may still come, won't come.
-func worth(o *order) int {
-	switch outcomeOf(o.Status).status {
-	case checkout.OrderCompleted:
-		return 4
-	case checkout.OrderRefunded:
-		return 3
-	case checkout.OrderProcessing:
-		return 2
-	case checkout.OrderPending:
-		return 1
-	default:
-		return 0
-	}
 }

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/shopspring/decimal"
 
@@ -25,7 +24,6 @@ import (
 const (
 	quoteServes     = 60 * time.Second // prices are made anew each minute
 	maxCryptoPlaces = 8
-	maxReasonChars  = 200
 )
 
 // price is one calculation of Transak's.
@@ -226,39 +224,9 @@ func (a *account) refusal(err error) error {
 
 // refused makes of Transak's words the error for the payer; nil where they are about nothing that the payer could change.
 // There are no codes: the words are all there is.
-func (a *account) refused(message string) error {
-	message = strings.TrimRight(strings.Join(strings.FieldsFunc(checkout.Legible(message), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " "), ".")
-	if runes := []rune(message); len(runes) > maxReasonChars {
-		message = string(runes[:maxReasonChars]) + "…"
-	}
-	lower := strings.ToLower(message)
-	has := func(words ...string) bool {
-		for _, word := range words {
-			if strings.Contains(lower, word) {
-				return true
-			}
-		}
-		return false
-	}
-	if message == "" || strings.Contains(message, a.apiSecret) {
+func (a *account) refused(words string) error {
+	if words == "" || strings.Contains(words, a.apiSecret) {
 		return nil
 	}
-	say := "is refused by Transak: " + message
-	switch {
-	case has("amount", "minimum", "maximum", "limit"):
-		return checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", say)
-	case has("payment method", "paymentmethod", "payment option"):
-		return checkout.FailField(checkout.CodeValidation, "paymentMethod", say)
-	case has("network"):
-		return checkout.FailField(checkout.CodeInvalidNetwork, "network", say)
-	case has("crypto", "coin", "token"):
-		return checkout.FailField(checkout.CodeInvalidCurrency, "cryptoCurrency", say)
-	case has("currency", "fiat"):
-		return checkout.FailField(checkout.CodeInvalidCurrency, "fiatCurrency", say)
-	case has("country", "region"):
-		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", say)
-	}
-	return nil
+	return gateway.Refusal(name, "", words)
 }

@@ -11,10 +11,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -63,12 +62,12 @@ func describe() gateway.Description {
 // account is a project's account at Transak.
 type account struct {
 	gateway.Account
-	http                *http.Client
-	limits              gateway.Limits
-	serving             *gateway.Serving
-	apiURL, gatewayURL  string
-	apiKey, apiSecret   string
-	referrer, widgetURL string
+	http               *http.Client
+	limits             gateway.Limits
+	serving            *gateway.Serving
+	apiURL, gatewayURL string
+	apiKey, apiSecret  string
+	referrer           string
 }
 
 // A domain, or the name of an app's package.
@@ -79,24 +78,17 @@ var keyForm = regexp.MustCompile(`^[!-~]+$`)
 
 // Open makes the gateway of the account.
 func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
-	var e gateway.SettingsError
-	if err := a.Settings.Check(describe()); err != nil {
-		var problems *gateway.SettingsError
-		if !errors.As(err, &problems) {
-			return nil, err
-		}
-		e = *problems
-	}
+	var own []checkout.FieldError
 	check := func(key string, form *regexp.Regexp, message string) {
 		if value := a.Settings[key]; value != "" && !form.MatchString(value) {
-			e.Problems = append(e.Problems, checkout.FieldError{Field: key, Message: message})
+			own = append(own, checkout.FieldError{Field: key, Message: message})
 		}
 	}
 	check("apiKey", keyForm, "must be the key as the dashboard shows it, without space")
 	check("apiSecret", keyForm, "must be the secret as the dashboard shows it, without space")
 	check("referrerDomain", referrerForm, "must be a domain without scheme and path, such as shop.example")
-	if len(e.Problems) > 0 {
-		return nil, &e
+	if err := a.Settings.Check(describe(), own...); err != nil {
+		return nil, err
 	}
 	limits, err := a.Settings.Limits()
 	if err != nil {
@@ -111,7 +103,7 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 		apiURL:     a.BaseURL("apiBaseURL", sandboxAPI, productionAPI),
 		gatewayURL: a.BaseURL("apiBaseURL", sandboxGateway, productionGateway),
 		apiKey:     a.Settings["apiKey"], apiSecret: a.Settings["apiSecret"],
-		referrer: a.Settings["referrerDomain"], widgetURL: strings.TrimRight(a.Settings["widgetBaseURL"], "/"),
+		referrer: a.Settings["referrerDomain"],
 	}, nil
 }
 
@@ -119,7 +111,12 @@ func (p *Provider) Open(a gateway.Account) (gateway.Gateway, error) {
 func (a *account) Describe() gateway.Description { return describe() }
 
 // Check tells whether Transak serves the order.
-func (a *account) Check(o *checkout.Order) error { return a.serving.Check(name, o, a.limits) }
+func (a *account) Check(o *checkout.Order) error {
+	if err := a.serving.Check(name, o, a.limits); err != nil {
+		return err
+	}
+	return a.serving.CheckTag(name, o)
+}
 
 // List tells what Check lets pass.
 func (a *account) List(kind checkout.OrderType, country string) gateway.Catalogue {
@@ -190,13 +187,9 @@ func (a *account) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.
 	if err != nil {
 		return gateway.Checkout{}, err
 	}
-	u, err := url.Parse(answer.Data.WidgetURL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return gateway.Checkout{}, errors.New("transak: the answer has no widgetUrl that is an URL")
-	}
-	made := u.String()
-	if a.widgetURL != "" {
-		made = a.widgetURL + strings.TrimPrefix(made, u.Scheme+"://"+u.Host)
+	made, err := gateway.CheckoutURL(answer.Data.WidgetURL, a.Settings["widgetBaseURL"])
+	if err != nil {
+		return gateway.Checkout{}, fmt.Errorf("transak: %w", err)
 	}
 	return gateway.Checkout{URL: made, Serves: urlServes}, nil
 }
@@ -211,13 +204,13 @@ func (a *account) widget(ctx context.Context, r gateway.Request) (*widgetParams,
 	w := &widgetParams{
 		APIKey: a.apiKey, ReferrerDomain: a.referrer, ProductsAvailed: product(o.Type),
 		FiatCurrency: o.FiatCurrency, CryptoCurrencyCode: on.TheirCode, Network: on.TheirNetwork,
-		PartnerOrderID: string(o.ID), PartnerCustomerID: cmp.Or(string(o.CustomerID), o.ExternalCustomerID),
+		PartnerOrderID: referTo(o), PartnerCustomerID: cmp.Or(string(o.CustomerID), o.ExternalCustomerID),
 		Email: o.Email, RedirectURL: o.RedirectURL,
 	}
 	switch {
 	case o.WalletAddress == "":
-	case r.Order.WalletTag != "":
-		w.WalletAddresses = &walletsData{map[string]wallet{on.TheirCode: {o.WalletAddress, r.Order.WalletTag}}}
+	case o.WalletTag != "":
+		w.WalletAddresses = &walletsData{map[string]wallet{on.TheirCode: {o.WalletAddress, o.WalletTag}}}
 		w.DisableWalletForm = true
 	default:
 		w.WalletAddress, w.DisableWalletForm = o.WalletAddress, true

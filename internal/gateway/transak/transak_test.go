@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/gateway/gatewaytest"
@@ -49,6 +51,10 @@ var refusals = []gatewaytest.Refusal{
 	refuse("too little", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("4.99") }, "fiatAmount"),
 	refuse("too much", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = amount("5000.01") }, "fiatAmount"),
 	refuse("no amount", checkout.CodeInvalidAmount, func(o *checkout.Order) { o.FiatAmount = money.Amount{} }, "fiatAmount"),
+	refuse("a tag that the coin hasn't", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.WalletTag = "1" }, "walletTag"),
+	refuse("a tag that the coin may not have there", checkout.CodeInvalidGateway, func(o *checkout.Order) {
+		o.CryptoCurrency, o.Network, o.WalletTag = "ATOM", "cosmos", "1"
+	}, "walletTag"),
 	refuse("country", checkout.CodeInvalidGateway, func(o *checkout.Order) { o.Country = "FR" }, "gateway"),
 	refuse("several", checkout.CodeInvalidCurrency, func(o *checkout.Order) {
 		o.FiatCurrency, o.Network, o.FiatAmount = "XAU", "nope", money.Amount{}
@@ -107,11 +113,11 @@ var checkouts = []gatewaytest.Checkout{
 			"network":"ethereum","partnerOrderId":"ord_01","partnerCustomerId":"cust_1",` + wallet)},
 	},
 	{
-		Name: "sell", Sell: true, URL: "https://global-stg.transak.com?apiKey=" + apiKey + "&sessionId=SELLord_01s",
+		Name: "sell", Sell: true, URL: "https://global-stg.transak.com?apiKey=" + apiKey + "&sessionId=SELLord_01s-sell",
 		Sent: []gatewaytest.Call{
 			priced("&isBuyOrSell=BUY&fiatAmount=100.00"), priced("&isBuyOrSell=SELL&cryptoAmount=0.024125"), priced("&isBuyOrSell=SELL&cryptoAmount=0.02525253"),
 			refreshed(), opened(`"productsAvailed":"SELL","cryptoAmount":0.02525253,"fiatCurrency":"USD","cryptoCurrencyCode":"ETH",
-				"network":"ethereum","partnerOrderId":"ord_01s",` + wallet + `,` + customer),
+				"network":"ethereum","partnerOrderId":"ord_01s-sell",` + wallet + `,` + customer),
 		},
 	},
 	{
@@ -119,7 +125,7 @@ var checkouts = []gatewaytest.Checkout{
 			r.Order.CryptoAmount, r.Order.WalletAddress = amount("0.025"), ""
 		},
 		Sent: []gatewaytest.Call{refreshed(), opened(`"productsAvailed":"SELL","cryptoAmount":0.025,"fiatCurrency":"USD","cryptoCurrencyCode":"ETH",
-			"network":"ethereum","partnerOrderId":"ord_01s",` + customer)},
+			"network":"ethereum","partnerOrderId":"ord_01s-sell",` + customer)},
 	},
 	{Name: "of what is served no more", Change: func(r *gateway.Request) { r.Order.Network = "osmosis" }, Refused: "INVALID_NETWORK"},
 }
@@ -172,6 +178,9 @@ func quotes() []gatewaytest.Quote {
 		},
 		{Name: "a way to pay that it hasn't", Change: func(r *gateway.QuoteRequest) { r.PaymentMethod = "cash" }, Code: checkout.CodeValidation},
 		{Name: "not served", Change: func(r *gateway.QuoteRequest) { r.Order.Network = "nope" }, Code: checkout.CodeInvalidNetwork},
+		{Name: "less than the operator allows", Change: func(r *gateway.QuoteRequest) { r.Order.FiatAmount = amount("19.99") }, Code: checkout.CodeInvalidAmount},
+		{Name: "more than the operator allows", Change: func(r *gateway.QuoteRequest) { r.Order.FiatAmount = amount("5000.01") }, Code: checkout.CodeInvalidAmount},
+		{Name: "a country that the operator leaves out", Change: func(r *gateway.QuoteRequest) { r.Order.Country = "FR" }, Code: checkout.CodeInvalidGateway},
 		refused("too little", checkout.CodeInvalidAmount, 400, `{"error":{"statusCode":400,"message":"Minimum fiat amount for this payment method is 30 USD."}}`),
 		refused("too little, with success", checkout.CodeInvalidAmount, 200, `{"error":{"message":"Minimum crypto amount is 1"}}`),
 		refused("no such way", checkout.CodeValidation, 422, `{"error":{"message":"Payment method not supported"}}`),
@@ -233,7 +242,7 @@ func suite(server, unheard http.Handler) gatewaytest.Case {
 		},
 		Polled: func(t *testing.T, o *checkout.Order, status string) http.Handler {
 			t.Helper()
-			return &fake{t: t, orders: []map[string]any{orderAt("ord_other", "COMPLETED", "t0"), orderAt(string(o.ID), status, "t1")}}
+			return &fake{t: t, orders: []map[string]any{orderAt("ord_other", "COMPLETED", "t0"), orderAt(refer(o), status, "t1")}}
 		},
 		Unheard: unheard,
 	}
@@ -378,6 +387,108 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestPaid: what was bought or sold is told in our terms, and what can't be is left out, by a notification and when asked.
+func TestPaid(t *testing.T) {
+	t.Parallel()
+	bought := checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum", WalletAddress: order().WalletAddress}
+	with := func(change func(p *checkout.Paid)) checkout.Paid {
+		p := bought
+		change(&p)
+		return p
+	}
+	for name, tt := range map[string]struct {
+		reference string
+		change    func(o map[string]any)
+		want      checkout.Paid
+	}{
+		"bought":               {"ord_01", nil, bought},
+		"sold":                 {"ord_01-sell", nil, checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}},
+		"in lists, without id": {"ord_01", func(o map[string]any) { o["_id"] = o["id"]; delete(o, "id") }, bought},
+		"another sum":          {"ord_01", func(o map[string]any) { o["fiatAmount"] = json.Number("99.5") }, with(func(p *checkout.Paid) { p.FiatAmount = amount("99.5") })},
+		"small letters":        {"ord_01", func(o map[string]any) { o["fiatCurrency"], o["cryptoCurrency"], o["network"] = "eur", "eth", "BASE" }, with(func(p *checkout.Paid) { p.FiatCurrency, p.Network = "EUR", "base" })},
+		"of its own chain, with a tag": {"ord_01", func(o map[string]any) {
+			o["cryptoCurrency"], o["network"], o["walletAddress"], o["addressAdditionalData"] = "XRP", "mainnet", "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", "12345678"
+		}, with(func(p *checkout.Paid) {
+			p.CryptoCurrency, p.Network, p.WalletAddress, p.WalletTag = "XRP", "xrp", "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9", "12345678"
+		})},
+		"a tag as yes or no": {"ord_01", func(o map[string]any) { o["addressAdditionalData"] = true }, bought},
+		"unknown asset":      {"ord_01", func(o map[string]any) { o["network"] = "moon" }, with(func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
+		"unknown fiat":       {"ord_01", func(o map[string]any) { o["fiatCurrency"] = "EURO" }, with(func(p *checkout.Paid) { p.FiatCurrency = "" })},
+		"neither side":       {"ord_01", func(o map[string]any) { delete(o, "isBuyOrSell") }, checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}},
+		"of other kinds": {"ord_01", func(o map[string]any) {
+			o["fiatCurrency"], o["cryptoCurrency"], o["network"], o["walletAddress"], o["fiatAmount"] = 7, []int{}, nil, map[string]int{}, "-1"
+		}, checkout.Paid{}},
+		"what can't be stored": {"ord_01", func(o map[string]any) { o["walletAddress"] = "0x\x00" }, with(func(p *checkout.Paid) { p.WalletAddress = "" })},
+	} {
+		one := orderAt(tt.reference, "COMPLETED", "t1")
+		if tt.change != nil {
+			tt.change(one)
+		}
+		o := order()
+		if tt.reference != "ord_01" {
+			o.Type = checkout.Sell
+		}
+		g, _ := open(t, nil, &fake{t: t, orders: []map[string]any{one}})
+		raw, _ := json.Marshal(map[string]any{"webhookData": one, "eventID": "ORDER_COMPLETED"})
+		noticed, err := g.ParseNotification(t.Context(), notification(signed(string(raw))))
+		poller, _ := g.(gateway.Poller)
+		polled, pollErr := poller.Poll(t.Context(), gateway.Request{Order: &o, Now: now})
+		if err != nil || pollErr != nil || len(noticed) != 1 || len(polled) != 1 {
+			t.Errorf("%s: %+v, %v; asked: %+v, %v", name, noticed, err, polled, pollErr)
+			continue
+		}
+		for _, u := range []gateway.Update{noticed[0], polled[0]} {
+			if diff := cmp.Diff(tt.want, u.Paid, digits); diff != "" || u.ExternalOrderID != "t1" || u.Deposit != nil {
+				t.Errorf("%s: %+v (-want +got):\n%s", name, u, diff)
+			}
+		}
+	}
+}
+
+// TestSwapped: where an account may not sell, the widget lets the payer buy instead. That is not what was ordered, however it ends.
+func TestSwapped(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		reference, side, status string
+		want                    checkout.OrderStatus // empty: nothing is told
+	}{
+		{"ord_01-sell", "BUY", "COMPLETED", checkout.OrderProcessing},
+		{"ord_01-sell", "BUY", "REFUNDED", checkout.OrderProcessing},
+		{"ord_01-sell", "BUY", "PROCESSING", checkout.OrderProcessing},
+		{"ord_01-sell", "BUY", "AWAITING_PAYMENT_FROM_USER", ""},
+		{"ord_01-sell", "BUY", "EXPIRED", ""},
+		{"ord_01", "SELL", "COMPLETED", checkout.OrderProcessing},
+		{"ord_01", "SELL", "FAILED", ""},
+		{"ord_01-sell", "SELL", "COMPLETED", checkout.OrderCompleted},
+		{"ord_01", "BUY", "FAILED", checkout.OrderFailed},
+		{"-sell", "SELL", "COMPLETED", ""},
+	} {
+		one := orderAt(tt.reference, tt.status, "t1")
+		one["isBuyOrSell"] = tt.side
+		g, _ := open(t, nil, &fake{t: t, orders: []map[string]any{one}})
+		raw, _ := json.Marshal(map[string]any{"webhookData": one, "eventID": "ORDER_COMPLETED"})
+		updates, err := g.ParseNotification(t.Context(), notification(signed(string(raw))))
+		var got checkout.OrderStatus
+		if len(updates) == 1 && updates[0].OrderID == "ord_01" {
+			got = updates[0].Status
+		}
+		swapped := strings.HasSuffix(tt.reference, "-sell") != (tt.side == "SELL")
+		if err != nil || got != tt.want || got != "" && swapped != strings.Contains(updates[0].FailureReason, "selling must be enabled") {
+			t.Errorf("%+v: %+v, %v", tt, updates, err)
+		}
+		o := order()
+		if strings.HasSuffix(tt.reference, "-sell") {
+			o.Type = checkout.Sell
+		}
+		poller, _ := g.(gateway.Poller)
+		if polled, err := poller.Poll(t.Context(), gateway.Request{Order: &o, Now: now}); err != nil || (len(polled) > 0) == swapped && tt.reference != "-sell" {
+			t.Errorf("%+v, asked: %+v, %v", tt, polled, err)
+		}
+	}
+}
+
+var digits = cmp.Comparer(func(a, b money.Amount) bool { return a.String() == b.String() })
+
 // TestTokenIsShared: however many payers come at once, one token is asked for.
 func TestTokenIsShared(t *testing.T) {
 	t.Parallel()
@@ -478,10 +589,23 @@ func TestTokenAnswers(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	var kept gateway.Token
-	g, _ := open(t, func(a *gateway.Account) { a.Tokens = keeper{into: &kept} }, &fake{t: t})
-	if _, err := openCheckout(t.Context(), g); err != nil || !kept.Expires.Equal(now.Add(7*24*time.Hour)) {
-		t.Errorf("the token %v is kept, %v", kept, err)
+	// A token is a secret from the moment on that it is given, in whatever form.
+	for _, body := range []string{
+		`{"data":{"accessToken":"new-t0ken","expiresAt":"2026-09-08T12:00:00Z"}}`, `{"data":{"accessToken":"new-t0ken","expi`,
+		`{"data":{"accessToken":["new-t0ken"]}}`, `{"data":"new-t0ken"}`, `new-t0ken`,
+	} {
+		g, _ := open(t, nil, gatewaytest.Answer(http.StatusOK, body))
+		if _, err := openCheckout(t.Context(), g); err == nil || strings.Contains(err.Error(), "t0ken") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	for unit, perSecond := range map[string]int64{"seconds": 1, "milliseconds": 1000} {
+		var kept gateway.Token
+		ends := now.Add(7 * 24 * time.Hour)
+		g, _ := open(t, func(a *gateway.Account) { a.Tokens = keeper{into: &kept} }, &fake{t: t, expires: ends.Unix() * perSecond})
+		if _, err := openCheckout(t.Context(), g); err != nil || !kept.Expires.Equal(ends) {
+			t.Errorf("in %s: the token %v is kept, %v", unit, kept, err)
+		}
 	}
 }
 
@@ -574,6 +698,21 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// TestLimits: what the operator doesn't allow isn't listed.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	g, _ := open(t, nil, nil)
+	lister, _ := g.(gateway.Lister)
+	for _, f := range lister.List(checkout.Buy, "DE").Fiats {
+		if limited := f.Currency == "USD"; limited != (f.Min.String() == "20") || limited != (f.Max.String() == "5000") {
+			t.Errorf("%s is listed from %s to %s", f.Currency, f.Min, f.Max)
+		}
+	}
+	if listed := lister.List(checkout.Buy, "FR"); len(listed.Fiats)+len(listed.Assets) > 0 {
+		t.Errorf("in another country: %+v", listed)
+	}
+}
+
 func TestCatalogue(t *testing.T) {
 	t.Parallel()
 	g, _ := open(t, nil, &fake{t: t})
@@ -604,8 +743,8 @@ func TestCatalogue(t *testing.T) {
 		kind          checkout.OrderType
 		country, want string
 	}{
-		"buy":         {checkout.Buy, "", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, ETH/base, USDC/arbitrum"},
-		"buy in US":   {checkout.Buy, "US", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, USDC/arbitrum"},
+		"buy":         {checkout.Buy, "", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, ETH/base, USDC/arbitrum, XLM/stellar"},
+		"buy in US":   {checkout.Buy, "US", "JPY - debit-credit-card, USD 5-5000 debit-credit-card+apple-pay+wire, BTC/bitcoin, ETH/ethereum, USDC/arbitrum, XLM/stellar"},
 		"sell":        {checkout.Sell, "DE", "USD 10-5000 debit-credit-card, BTC/bitcoin, ETH/ethereum"},
 		"not allowed": {checkout.Buy, "KP", ""},
 	} {
@@ -625,6 +764,15 @@ func TestCatalogue(t *testing.T) {
 	o.Type = checkout.Sell
 	if err := g.Check(&o); checkout.CodeOf(err) != checkout.CodeInvalidNetwork {
 		t.Errorf("to sell ETH on Base: %v", err)
+	}
+	o = order()
+	o.CryptoCurrency, o.Network, o.WalletTag = "XLM", "stellar", "12345"
+	if err := g.Check(&o); err != nil {
+		t.Errorf("XLM with a memo, which the list has: %v", err)
+	}
+	o.CryptoCurrency, o.Network = "BTC", "bitcoin"
+	if err := g.Check(&o); checkout.CodeOf(err) != checkout.CodeInvalidGateway {
+		t.Errorf("BTC with a memo, which the list has not: %v", err)
 	}
 	for name, part := range map[string][2]string{
 		"no countries":  {"/countries", `{"response":[]}`},

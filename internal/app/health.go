@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sliproad/sliproad/internal/checkout"
+)
+
+// When a gateway's circuit opens, and for how long.
+const (
+	healthCalls   = 20               // the last ones, which are judged
+	healthWindow  = 10 * time.Minute // calls that are older say nothing
+	healthLeast   = 5                // as many calls say something
+	firstShutTime = 15 * time.Second // doubles with each trial that fails
+	mostShutTime  = 5 * time.Minute
+)
+
+// GatewayCallKind is what a gateway was called for. Each has a circuit of its own: a gateway whose prices fail may well sell,
+// and what anybody may ask for must not decide over orders.
+type GatewayCallKind string
+
+// The kinds of calls.
+const (
+	CallQuote GatewayCallKind = "quote" // for the public quotes
+	CallOffer GatewayCallKind = "offer" // a quote, to route an order
+	CallOrder GatewayCallKind = "order" // to make a checkout
+)
+
+// GatewayCallOutcome is how a call ended.
+type GatewayCallOutcome string
+
+// The outcomes of a call. A gateway that refuses is well.
+const (
+	CallOK      GatewayCallOutcome = "ok"
+	CallRefused GatewayCallOutcome = "refused"
+	CallFailed  GatewayCallOutcome = "failed"
+	CallSlow    GatewayCallOutcome = "slow" // took more than half of its time, or all
+)
+
+// GatewayCall is a call of a gateway that is over.
+type GatewayCall struct {
+	Gateway string
+	Kind    GatewayCallKind
+	Outcome GatewayCallOutcome
+	Took    time.Duration
+}
+
+type healthKey struct {
+	project checkout.ProjectID
+	gateway string
+	kind    GatewayCallKind
+}
+
+// gatewayHealth keeps, on each node for itself, how the projects' gateways have done lately.
+type gatewayHealth struct {
+	mu       sync.Mutex
+	circuits map[healthKey]*gatewayCircuit
+}
+
+// gatewayCircuit opens when half of the last calls were bad, whether they failed or were slow. After a pause it lets one call
+// through at a time; the first good one closes it.
+type gatewayCircuit struct {
+	calls [healthCalls]int64 // when they ended, in milliseconds since 1970, negative where bad; 0: none yet
+	next  int
+
+	open   bool
+	until  time.Time // the end of the pause
+	trial  time.Time // until when the trial under way keeps others back; zero: none is
+	trials int       // that were bad since it opened
+}
+
+// trialTime is how long a trial may take before another is let through.
+const trialTime = 30 * time.Second
+
+func (c *gatewayCircuit) record(now time.Time, bad bool) {
+	if c.open {
+		if !bad {
+			*c = gatewayCircuit{}
+			return
+		}
+		if !c.trial.IsZero() { // else it was under way when the circuit opened, and says nothing new
+			c.trials++
+			c.trial, c.until = time.Time{}, now.Add(min(mostShutTime, firstShutTime<<min(c.trials, 8)))
+		}
+		return
+	}
+	c.calls[c.next] = now.UnixMilli()
+	if bad {
+		c.calls[c.next] *= -1
+	}
+	c.next = (c.next + 1) % healthCalls
+	calls, failures := 0, 0
+	oldest := now.Add(-healthWindow).UnixMilli()
+	for _, at := range c.calls {
+		switch {
+		case at > oldest:
+			calls++
+		case at < -oldest:
+			calls++
+			failures++
+		}
+	}
+	if bad && calls >= healthLeast && failures*2 >= calls {
+		c.open, c.until = true, now.Add(firstShutTime)
+	}
+}
+
+// healthy tells whether a call of the kind is worth while: the circuit is closed, or it is time for a trial, which is then the
+// caller's.
+func (h *gatewayHealth) healthy(key healthKey, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.circuits[key]
+	if c == nil || !c.open {
+		return true
+	}
+	if now.Before(c.until) || now.Before(c.trial) {
+		return false
+	}
+	c.trial = now.Add(trialTime)
+	return true
+}
+
+func (h *gatewayHealth) record(key healthKey, now time.Time, bad bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.circuits[key]
+	if c == nil {
+		c = &gatewayCircuit{}
+		if h.circuits == nil {
+			h.circuits = map[healthKey]*gatewayCircuit{}
+		}
+		h.circuits[key] = c
+	}
+	c.record(now, bad)
+}
+
+// OpenCircuits counts the circuits that are open, by gateway and kind.
+func (a *App) OpenCircuits() map[string]map[GatewayCallKind]int {
+	a.health.mu.Lock()
+	defer a.health.mu.Unlock()
+	open := map[string]map[GatewayCallKind]int{}
+	for key, c := range a.health.circuits {
+		if !c.open {
+			continue
+		}
+		if open[key.gateway] == nil {
+			open[key.gateway] = map[GatewayCallKind]int{}
+		}
+		open[key.gateway][key.kind]++
+	}
+	return open
+}
+
+// watch is called when a gateway's call is over, with the context that bounded it and the time that this gave: it counts for the
+// gateway's health. A caller who left says nothing.
+func (a *App) watch(ctx context.Context, key healthKey, began time.Time, given time.Duration, err error) time.Duration {
+	took := a.Now().Sub(began)
+	outcome := CallOK
+	var told *checkout.Error
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return took
+	case errors.As(err, &told) && told.Code != checkout.CodeGatewayUnavailable:
+		outcome = CallRefused
+	case err != nil && ctx.Err() != nil, err == nil && took > given/2:
+		outcome = CallSlow
+	case err != nil:
+		outcome = CallFailed
+	}
+	a.health.record(key, a.now(), outcome == CallFailed || outcome == CallSlow)
+	if a.GatewayCalled != nil {
+		a.GatewayCalled(GatewayCall{key.gateway, key.kind, outcome, took})
+	}
+	return took
+}

@@ -1,0 +1,501 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sliproad/sliproad/internal/app"
+	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
+)
+
+// seller is a gateway that tells a price and makes a checkout, unless the test has it do otherwise.
+type seller struct {
+	quoting
+	mu     sync.Mutex
+	orders int // that it was asked for
+	makes  func(ctx context.Context) (gateway.Checkout, error)
+}
+
+func (s *seller) CreateCheckout(ctx context.Context, _ gateway.Request) (gateway.Checkout, error) {
+	s.mu.Lock()
+	s.orders++
+	s.mu.Unlock()
+	if s.makes != nil {
+		return s.makes(ctx)
+	}
+	return s.FindCheckout(ctx, gateway.Request{})
+}
+
+func (s *seller) FindCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
+	return gateway.Checkout{URL: "https://" + s.description.ID + ".example/pay", ExternalOrderID: s.description.ID + "-1"}, nil
+}
+
+func (s *seller) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.orders
+}
+
+func sells(id, crypto string) *seller { return &seller{quoting: price(id, crypto)} }
+
+// hopSeller makes its URLs when the payer comes.
+type hopSeller struct{ *seller }
+
+func (s hopSeller) CreateCheckout(context.Context, gateway.Request) (gateway.Checkout, error) {
+	return gateway.Checkout{}, nil
+}
+
+func (s hopSeller) OpenCheckout(ctx context.Context, r gateway.Request) (gateway.Checkout, error) {
+	return s.seller.CreateCheckout(ctx, r)
+}
+
+var errDead = errors.New("connection refused: secret-key")
+
+func dead(context.Context) (gateway.Checkout, error) { return gateway.Checkout{}, errDead }
+
+func deadQuote(context.Context, gateway.QuoteRequest) (gateway.Quote, error) {
+	return gateway.Quote{}, errDead
+}
+
+func refuses(s *seller, code checkout.Code, field, message string) *seller {
+	s.refusal = checkout.FailField(code, field, message)
+	return s
+}
+
+// market is a house whose only gateways are those of the test, with a clock that it moves.
+type market struct {
+	*hophouse
+}
+
+func newMarket(t *testing.T, gateways ...gateway.Gateway) *market {
+	t.Helper()
+	m := &market{&hophouse{house: newHouse(t), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	m.config.Providers = gateway.Static(gateways...)
+	m.config.Now = func() time.Time { return m.now }
+	m.app = app.New(m.config)
+	return m
+}
+
+// routed makes an order that leaves the choice to the server.
+func (m *market) routed() (*checkout.Order, error) {
+	m.t.Helper()
+	_, order := m.begin(checkout.GatewayAuto)
+	return order()
+}
+
+func (m *market) rules(text string) {
+	m.t.Helper()
+	_, err := m.app.SetRoutingRules(m.t.Context(), m.project.ID, []byte(text))
+	must(m.t, err)
+}
+
+// inLine is a routing in one line: the reason, and each candidate with its outcome and what it offered or what kept it back.
+func inLine(r *checkout.Routing) string {
+	if r == nil {
+		return "none"
+	}
+	text := string(r.Reason)
+	for _, c := range r.Candidates {
+		text += ", " + c.Gateway + " " + string(c.Outcome)
+		if c.Offer != nil {
+			text += " " + c.Offer.CryptoAmount.String()
+		}
+		if c.Code != "" {
+			text += " " + string(c.Code)
+		}
+	}
+	return text
+}
+
+func (m *market) want(o *checkout.Order, err error, gatewayID, routing string) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Error(err)
+		return
+	}
+	got := m.stored(o)
+	if got.Gateway != gatewayID || inLine(got.Routing) != routing {
+		m.t.Errorf("%s by %s\nwant %s by %s", got.Gateway, inLine(got.Routing), gatewayID, routing)
+	}
+	for _, c := range got.Routing.Candidates {
+		if strings.Contains(c.Message, "secret") {
+			m.t.Errorf("%s tells %q", c.Gateway, c.Message)
+		}
+	}
+	page := checkout.Page{Number: 1, Size: 10}
+	list, err := m.app.DB.Orders(m.t.Context(), m.project.ID, checkout.OrderFilter{Gateway: gatewayID}, page)
+	if err != nil || list.Total != 1 || len(list.Rows) != 1 {
+		m.t.Errorf("orders at %s: %d of %d, %v", gatewayID, len(list.Rows), list.Total, err)
+	}
+}
+
+// TestAuto: the order goes where the payer gets most, and says so.
+func TestAuto(t *testing.T) {
+	t.Parallel()
+	m := newMarket(
+		t, sells("little", "0.01"), sells("most", "0.03"), sells("more", "0.02"),
+		refuses(sells("small", "1"), checkout.CodeInvalidAmount, "fiatAmount", "must be at most 50 USD"),
+		&seller{quoting: quoting{named("mute"), deadQuote}},
+	)
+	o, err := m.routed()
+	m.want(o, err, "most", "best_offer, most chosen 0.03, more next 0.02, little next 0.01, mute next GATEWAY_UNAVAILABLE, small ineligible INVALID_AMOUNT")
+	if o.CheckoutURL != "https://most.example/pay" {
+		t.Error(o.CheckoutURL)
+	}
+	if c := m.stored(o).Routing.Candidates[0]; c.Offer.Fees.String() != "2" && c.Offer.Fees.String() != "2.00" {
+		t.Errorf("the fees are %s", c.Offer.Fees)
+	}
+	_, order := m.begin("little")
+	if o, err = order(); err != nil || m.stored(o).Routing != nil {
+		t.Errorf("an order that names its gateway: %v, %v", err, o)
+	}
+}
+
+// TestAutoNext: where a gateway makes no checkout the next one does, three at most; nobody is told of the others, and the session
+// is used once.
+func TestAutoNext(t *testing.T) {
+	t.Parallel()
+	best, next, last := sells("best", "0.03"), sells("next", "0.02"), sells("last", "0.01")
+	never := sells("never", "0.001")
+	m := newMarket(t, never, last, best, next)
+	best.makes = dead
+	o, err := m.routed()
+	m.want(o, err, "next", "next_in_line, next chosen 0.02, best failed 0.03 GATEWAY_UNAVAILABLE, last next 0.01, never next 0.001")
+
+	next.makes, last.makes = dead, func(context.Context) (gateway.Checkout, error) { panic("secret") }
+	id, order := m.begin(checkout.GatewayAuto)
+	if o, err := order(); checkout.CodeOf(err) != checkout.CodeGatewayUnavailable {
+		t.Errorf("all three failed: %+v, %v", o, err)
+	}
+	if never.asked() != 0 {
+		t.Error("a fourth was asked")
+	}
+	s, err := m.app.DB.Session(t.Context(), m.project.ID, id)
+	if err != nil || s.Status != checkout.SessionPending || s.OrderID != "" {
+		t.Errorf("the session is not given back: %+v, %v", s, err)
+	}
+	best.makes = nil
+	o, err = order()
+	if err != nil || o.Gateway != "best" {
+		t.Errorf("the same session again: %+v, %v", o, err)
+	}
+	if _, err := order(); checkout.CodeOf(err) != checkout.CodeSessionAlreadyUsed {
+		t.Errorf("a second order: %v", err)
+	}
+}
+
+// TestAutoRefused: an order that nobody serves is refused by what comes closest, with what each says.
+func TestAutoRefused(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t,
+		refuses(sells("one", "1"), checkout.CodeInvalidCurrency, "cryptoCurrency", "is not an asset that one serves: ETH"),
+		refuses(sells("two", "1"), checkout.CodeInvalidAmount, "fiatAmount", "must be at most 50 USD"),
+	)
+	_, err := m.routed()
+	var told *checkout.Error
+	if !errors.As(err, &told) || told.Code != checkout.CodeInvalidAmount || len(told.Fields) != 1 || told.Fields[0].Field != "fiatAmount" ||
+		!strings.Contains(told.Message, "one: ") || !strings.Contains(told.Message, "at most 50 USD") {
+		t.Errorf("%+v", err)
+	}
+	if _, err := newMarket(t).routed(); checkout.CodeOf(err) != checkout.CodeInvalidGateway {
+		t.Errorf("without any gateway: %v", err)
+	}
+	m = newMarket(t, &seller{quoting: quoting{named("fussy"), func(context.Context, gateway.QuoteRequest) (gateway.Quote, error) {
+		return gateway.Quote{}, checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", "is too much today")
+	}}}, refuses(sells("other", "1"), checkout.CodeInvalidCurrency, "cryptoCurrency", "is not served"), sells("takes", "0.01"))
+	o, err := m.routed()
+	m.want(o, err, "takes", "best_offer, takes chosen 0.01, fussy ineligible INVALID_AMOUNT, other ineligible INVALID_CURRENCY")
+}
+
+// TestAutoSlow: one gateway is dead, one hangs; the payer waits three seconds at most for the choice, and then gets a checkout.
+func TestAutoSlow(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		slow := &seller{quoting: quoting{named("slow"), func(ctx context.Context, _ gateway.QuoteRequest) (gateway.Quote, error) {
+			return gateway.Quote{}, hang(ctx)
+		}}}
+		gone := &seller{quoting: quoting{named("gone"), deadQuote}, makes: dead}
+		liar := sells("liar", "0.9") // tells the best price, and then hangs
+		liar.makes = func(ctx context.Context) (gateway.Checkout, error) { return gateway.Checkout{}, hang(ctx) }
+		m := newMarket(t, gone, slow, liar, sells("well", "0.01"))
+		m.config.Now = time.Now
+		m.app = app.New(m.config)
+		began := time.Now()
+		o, err := m.routed()
+		took := time.Since(began)
+		m.want(o, err, "well", "next_in_line, well chosen 0.01, liar failed 0.9 GATEWAY_UNAVAILABLE, gone next GATEWAY_UNAVAILABLE, slow next GATEWAY_UNAVAILABLE")
+		if took != 3*time.Second+5*time.Second { // the offers, and half of the time that a gateway has
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestAutoRules: the first rule that matches says which gateways may be chosen, and in which order.
+func TestAutoRules(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t, sells("sandbox", "0.03"), sells("one", "0.02"), sells("two", "0.01"))
+	m.config.Providers = append(gateway.Static(sells("three", "0.001")), m.config.Providers...)
+	m.app = app.New(m.config)
+	for _, c := range []struct{ rules, gateway, routing string }{
+		{
+			`{"name": "r", "when": {}, "gateways": ["two", "one"], "rankBy": "order"}`, "two",
+			"priority, two chosen, one next, three ineligible INVALID_GATEWAY, sandbox ineligible INVALID_GATEWAY",
+		},
+		{
+			`{"name": "no", "when": {"countries": ["DE"]}, "gateways": ["two"]}, {"name": "r", "when": {"fiatCurrencies": ["usd"], "minAmount": 100}, "exclude": ["sandbox", "three"]}`,
+			"one", "best_offer, one chosen 0.02, two next 0.01, three ineligible INVALID_GATEWAY, sandbox ineligible INVALID_GATEWAY",
+		},
+		{
+			`{"name": "no", "when": {"orderType": "sell"}, "gateways": ["two"]}, {"name": "nor", "when": {"fiatCurrencies": ["USD"], "maxAmount": "99.99"}, "gateways": ["two"]},
+			 {"name": "r", "when": {"cryptoCurrencies": ["btc", "eth"], "networks": ["Ethereum"]}, "gateways": ["three"]}`,
+			"three", "only_eligible, three chosen, sandbox ineligible INVALID_GATEWAY, one ineligible INVALID_GATEWAY, two ineligible INVALID_GATEWAY",
+		},
+	} {
+		m.rules(`{"rules": [` + c.rules + `]}`)
+		o, err := m.routed()
+		m.want(o, err, c.gateway, c.routing)
+		if got := m.stored(o).Routing.Rule; got != "r" {
+			t.Errorf("%s: by the rule %q", c.rules, got)
+		}
+	}
+	m.rules(`{"rules": []}`)
+	o, err := m.routed()
+	if err != nil || o.Gateway != "sandbox" || o.Routing.Rule != "" {
+		t.Errorf("without rules: %+v, %v", o, err)
+	}
+}
+
+// TestRoutingRulesRefused: whatever is wrong in rules is told at once, and changes nothing.
+func TestRoutingRulesRefused(t *testing.T) {
+	t.Parallel()
+	m := newMarket(t, sells("one", "0.02"))
+	m.rules(`{"rules": [{"name": "stays", "when": {}, "gateways": ["one"]}]}`)
+	for text, problems := range map[string][]string{
+		``:                            {"expected JSON such as"},
+		`[]`:                          {"expected JSON such as"},
+		`{"rules": []} {}`:            {"more behind"},
+		`{"rule": []}`:                {"unknown field"},
+		strings.Repeat(" ", 64<<10+1): {"65537 bytes"},
+		`{"rules": [` + strings.Repeat(`{"name": "x", "when": {}},`, 100) + `{}]}`: {"101 rules"},
+		`{"rules": [{"when": {}}, {"name": "a", "when": {}}, {"name": "a", "when": {"orderType": "rent", "countries": ["XX"], "networks": ["a b"],
+			"cryptoCurrencies": ["E-TH"], "fiatCurrencies": ["EU", "USD"], "minAmount": "5", "maxAmount": "4"}, "gateways": ["two"], "exclude": ["auto"], "rankBy": "luck"},
+			{"name": "b", "when": {}, "rankBy": "order"}]}`: {
+			"rules[0].name must be", "rules[2].name must be", "rules[2].when.orderType", "rules[2].when.countries[0]", "rules[2].when.networks[0]",
+			"rules[2].when.cryptoCurrencies[0]", "rules[2].when.fiatCurrencies[0]", "exactly one of fiatCurrencies", "is greater than maxAmount",
+			`rules[2].gateways has "two", which is no gateway; there are: one`, `rules[2].exclude has "auto"`, "rules[2].rankBy must be", "rules[3].rankBy is order",
+		},
+		`{"rules": [{"name": "a", "when": {"minAmount": "-1"}}]}`: {"expected JSON"},
+	} {
+		_, err := m.app.SetRoutingRules(t.Context(), m.project.ID, []byte(text))
+		for _, p := range problems {
+			if err == nil || !strings.Contains(err.Error(), p) {
+				t.Errorf("%.80s: %v\nwithout %q", text, err, p)
+			}
+		}
+	}
+	rules, err := m.app.RoutingRules(t.Context(), m.project.ID)
+	if err != nil || len(rules.Rules) != 1 || rules.Rules[0].Name != "stays" {
+		t.Errorf("afterwards: %+v, %v", rules, err)
+	}
+	if _, err := m.app.SetRoutingRules(t.Context(), "6f1b7a3e-0000-4000-8000-000000000bad", []byte(`{"rules": []}`)); checkout.CodeOf(err) != checkout.CodeNotFound {
+		t.Errorf("of no project: %v", err)
+	}
+}
+
+// TestAutoHealth: a gateway that has failed again and again is left out for a while, then tried once; a good call brings it back.
+// Where there is no other it is tried all the same, and whoever names it gets it.
+func TestAutoHealth(t *testing.T) {
+	t.Parallel()
+	best, other := sells("best", "0.03"), sells("other", "0.01")
+	m := newMarket(t, best, other)
+	best.makes = dead
+	for i := range 5 {
+		if o, err := m.routed(); err != nil || o.Gateway != "other" {
+			t.Fatalf("%d: %+v, %v", i, o, err)
+		}
+	}
+	unhealthy := "only_eligible, other chosen, best unhealthy GATEWAY_UNAVAILABLE"
+	expect := func(gatewayID, routing string) {
+		t.Helper()
+		o, err := m.routed()
+		if err != nil || o.Gateway != gatewayID || inLine(o.Routing) != routing {
+			t.Errorf("%v by %s, %v\nwant %s by %s", o.Gateway, inLine(o.Routing), err, gatewayID, routing)
+		}
+	}
+	expect("other", unhealthy)
+	if open := m.app.OpenCircuits(); len(open) != 1 || open["best"][app.CallOrder] != 1 {
+		t.Errorf("open circuits: %v", open)
+	}
+	best.makes = nil
+	m.now = m.now.Add(14 * time.Second)
+	expect("other", unhealthy)
+	_, order := m.begin("best")
+	if o, err := order(); err != nil || o.Gateway != "best" {
+		t.Errorf("named: %+v, %v", o, err)
+	}
+	expect("best", "best_offer, best chosen 0.03, other next 0.01") // that call was good
+
+	best.makes = dead
+	for range 12 { // the good calls count too
+		_, _ = m.routed()
+	}
+	expect("other", unhealthy)
+	m.now = m.now.Add(15 * time.Second)
+	expect("other", "next_in_line, other chosen 0.01, best failed 0.03 GATEWAY_UNAVAILABLE") // the trial
+	m.now = m.now.Add(29 * time.Second)
+	expect("other", unhealthy)
+	other.refusal = checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", "is too much")
+	best.makes = nil
+	expect("best", "last_resort, best chosen, other ineligible INVALID_AMOUNT")
+}
+
+// TestAutoSilentQuotes: a gateway whose prices hang is not waited for again and again.
+func TestAutoSilentQuotes(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	synctest.Test(t, func(t *testing.T) {
+		hangs := &seller{quoting: quoting{named("hangs"), func(ctx context.Context, _ gateway.QuoteRequest) (gateway.Quote, error) {
+			<-ctx.Done()
+			return gateway.Quote{}, ctx.Err()
+		}}}
+		m := newMarket(t, hangs, sells("well", "0.01"))
+		m.config.Now = time.Now
+		m.app = app.New(m.config)
+		var took []time.Duration
+		for range 7 {
+			began := time.Now()
+			o, err := m.routed()
+			if err != nil || o.Gateway != "well" {
+				t.Fatalf("%+v, %v", o, err)
+			}
+			took = append(took, time.Since(began))
+			synctest.Wait()
+		}
+		if s := 3 * time.Second; !slices.Equal(took, []time.Duration{s, s, s, s, s, 0, 0}) {
+			t.Errorf("waited %v", took)
+		}
+		if o, err := m.routed(); err != nil || inLine(o.Routing) != "best_offer, well chosen 0.01, hangs next GATEWAY_UNAVAILABLE" {
+			t.Errorf("%v, %v", inLine(o.Routing), err)
+		}
+	})
+}
+
+// TestAutoClick: of gateways that make their URLs at the click, the next one takes over where the first fails, until a payer has been
+// sent to one.
+func TestAutoClick(t *testing.T) {
+	t.Parallel()
+	best, next, plain := sells("best", "0.03"), sells("next", "0.02"), sells("plain", "0.01")
+	m := newMarket(t, hopSeller{best}, plain, hopSeller{next})
+	best.makes, next.makes = dead, dead
+	o, err := m.routed()
+	m.want(o, err, "best", "best_offer, best chosen 0.03, next next 0.02, plain next 0.01")
+	url, _, err := m.click(opaqueOf(o), "8.8.8.8")
+	if err != nil || url != "https://plain.example/pay" {
+		t.Fatalf("%s, %v", url, err)
+	}
+	m.want(o, err, "plain", "next_in_line, plain chosen 0.01, next failed 0.02 GATEWAY_UNAVAILABLE, best failed 0.03 GATEWAY_UNAVAILABLE")
+	if got := m.stored(o); got.ExternalOrderID != "plain-1" || !got.Routing.Opened || got.CheckoutURL != o.CheckoutURL {
+		t.Errorf("%+v", got)
+	}
+	if url, _, err := m.click(opaqueOf(o), "8.8.8.8"); err != nil || url != "https://plain.example/pay" {
+		t.Errorf("again: %s, %v", url, err)
+	}
+
+	best.makes = nil
+	m.now = m.now.Add(time.Minute)
+	second, err := m.routed()
+	must(t, err)
+	if url, _, err := m.click(opaqueOf(second), "8.8.8.8"); err != nil || url != "https://best.example/pay" {
+		t.Fatalf("%s, %v", url, err)
+	}
+	best.makes = dead
+	if url, _, err := m.click(opaqueOf(second), "8.8.8.8"); checkout.CodeOf(err) != checkout.CodeGatewayUnavailable {
+		t.Errorf("whom a payer has been sent to must stay: %s, %v", url, err)
+	}
+	if got := m.stored(second); got.Gateway != "best" {
+		t.Errorf("the order is at %s", got.Gateway)
+	}
+}
+
+// TestAutoClicksTogether: however many click at once, while the first gateway fails some of them, all whom a URL is given are at one
+// gateway: the one that the order is at.
+func TestAutoClicksTogether(t *testing.T) {
+	t.Parallel()
+	for round := range 8 {
+		best, next := sells("best", "0.03"), sells("next", "0.02")
+		m := newMarket(t, hopSeller{best}, hopSeller{next})
+		var calls sync.Mutex
+		n := 0
+		best.makes = func(ctx context.Context) (gateway.Checkout, error) {
+			calls.Lock()
+			n++
+			odd := (n+round)%2 == 1
+			calls.Unlock()
+			if odd {
+				return dead(ctx)
+			}
+			return gateway.Checkout{URL: "https://best.example/pay"}, nil
+		}
+		o, err := m.routed()
+		must(t, err)
+		var clicks sync.WaitGroup
+		urls := make([]string, 12)
+		for i := range urls {
+			clicks.Go(func() {
+				urls[i], _, _ = m.app.OpenCheckout(context.Background(), m.app.NewCall(netip.MustParseAddr("8.8.8.8")), opaqueOf(o))
+			})
+		}
+		clicks.Wait()
+		at := m.stored(o)
+		for _, url := range urls {
+			if url != "" && url != fmt.Sprintf("https://%s.example/pay", at.Gateway) {
+				t.Errorf("round %d: a payer was sent to %s, the order is at %s", round, url, at.Gateway)
+			}
+		}
+		if !at.Routing.Opened {
+			t.Errorf("round %d: nobody got anywhere: %v", round, inLine(at.Routing))
+		}
+	}
+}
+
+// TestAutoRecovered: a node dies when the second gateway has answered; another finds the order there.
+func TestAutoRecovered(t *testing.T) {
+	t.Parallel()
+	best, next := sells("best", "0.03"), sells("next", "0.02")
+	m := newMarket(t, best, next)
+	best.makes = dead
+	m.config.Step = func(name string) {
+		if name == app.StepAsked {
+			runtime.Goexit()
+		}
+	}
+	m.app = app.New(m.config)
+	id, order := m.begin(checkout.GatewayAuto)
+	var dying sync.WaitGroup
+	dying.Go(func() { _, _ = order() }) // never returns
+	dying.Wait()
+	m.config.Step = nil
+	m.app = app.New(m.config)
+	m.now = m.now.Add(time.Minute)
+	if n, err := m.app.RecoverOrders(t.Context()); n != 1 || err != nil {
+		t.Fatalf("recovered %d, %v", n, err)
+	}
+	s, err := m.app.DB.Session(t.Context(), m.project.ID, id)
+	must(t, err)
+	m.want(&checkout.Order{ProjectID: m.project.ID, ID: s.OrderID}, nil, "next", "next_in_line, next chosen 0.02, best failed 0.03 GATEWAY_UNAVAILABLE")
+}
