@@ -148,7 +148,7 @@ func tagRefused(t *testing.T, h *house) {
 	_ = browsertest.Eval[bool](p, `(() => {
 		const real = window.fetch;
 		window.fetch = (url, options) => !String(url).includes("/order?") ? real(url, options) : Promise.resolve(new Response(
-			JSON.stringify({success: false, error: {code: "VALIDATION_ERROR", details: [{field: "walletTag", message: "no"}]}}), {status: 400}));
+			JSON.stringify({success: false, error: {code: window.code ?? "VALIDATION_ERROR", details: [{field: "walletTag", message: "no"}]}}), {status: 400}));
 		return true;
 	})()`)
 	p.Click(submitButton)
@@ -158,6 +158,12 @@ func tagRefused(t *testing.T, h *house) {
 	if got := p.Focused(); got != "input walletTag" {
 		t.Errorf("the focus is on %q, want the tag", got)
 	}
+	_ = browsertest.Eval[bool](p, `!!(window.code = "INVALID_GATEWAY")`) // which the gateway would lose
+	p.Fill(tagField, "6")
+	p.Click(submitButton)
+	p.AwaitText(problem("gateway"), "Sandbox can't pass on a memo")
+	idle(p)
+	absent(t, p, problem("walletTag"))
 }
 
 // failing is a second gateway beside the sandbox's whose quote fails, and which may take the order all the same.

@@ -8,6 +8,8 @@ function tagName() {
   return known ? known.tagName : id && id === session.network && session.tagName;
 }
 
+const numeric = () => tagName() === "destination tag";
+
 const wantsTag = () => Boolean(tagName()) && !address.answer?.addressTag;
 
 const tagCode = (tag) => el("code", { class: "tag", dir: "ltr", translate: "no" }, tag);
@@ -28,7 +30,7 @@ const ourTag = () => (session.destinationTag && valueOf("walletAddress") === ses
 function tagMeant(raw) {
   if (!wantsTag()) return "";
   const digits = latin(raw).replace(/\s/g, "");
-  return (tagName() === "destination tag" && /^\d+$/.test(digits) ? digits : raw) || ourTag();
+  return (numeric() && /^\d+$/.test(digits) ? digits : raw) || ourTag();
 }
 
 // dropTag takes away the session's tag when it is another address that is typed.
@@ -43,6 +45,7 @@ function showTag() {
   if (!input) return;
   const shown = input.closest(".field");
   shown.hidden = !wantsTag();
+  input.inputMode = numeric() ? "numeric" : "text";
   const problem = tagProblem();
   if (problem && shown.querySelector("[data-problem]").textContent !== problem) say(problem);
   setProblem("walletTag", problem);

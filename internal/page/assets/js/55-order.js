@@ -165,6 +165,9 @@ function membersOf(error) {
 
 // fieldProblems are those of the answer's problems that belong to something the payer can change here.
 function fieldProblems(error) {
+  if (error.code === "INVALID_GATEWAY" && membersOf(error).includes("walletTag")) { // the tag is right, and lost with this gateway
+    return { gateway: text("problem_tag_gateway", { gateway: namedChoice()?.name ?? text("provider") }) };
+  }
   const here = membersOf(error).map((member) => (member === "gateway" ? member : [member, ...BESIDE[member] ?? []].find((one) => controls[one] && !controls[one].closest("[hidden]"))));
   return Object.fromEntries(here.filter(Boolean).map((member) => [member, fieldProblem(member)]));
 }
