@@ -129,7 +129,7 @@ func depositComes(t *testing.T, h *house) {
 	p.Go(strings.Replace(s.Attributes.CheckoutURL, "#", "?lang=ar#", 1))
 	p.Await(state("deposit"))
 	inLanguage(t, p, "ar")
-	looks(t, p, "deposit-ar")
+	fits(t, p, "deposit-ar")
 	h.move(t, o.ID, "failed")
 	p.Await(state("failed"))
 	absent(t, p, depositLeft, "[data-deposit-address]")
@@ -152,8 +152,7 @@ func depositOver(t *testing.T, h *house) {
 	if d := h.onlyOrder(t, s.ID).Deposit; strings.Contains(solid(p, "body"), d.Address) {
 		t.Error("the address is still shown")
 	}
-	p.Axe("deposit over")
-	p.Screenshot("deposit-over")
+	fits(t, p, "deposit-over")
 }
 
 // depositBare has a gateway tell the address alone: no amount, no tag, no time.

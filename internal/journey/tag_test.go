@@ -17,6 +17,19 @@ const (
 	tagField = "input[name=walletTag]"
 )
 
+// fits looks at the page on the narrowest screen.
+func fits(t *testing.T, p *browsertest.Page, name string) {
+	t.Helper()
+	p.Resize(320, 740)
+	p.Paint()
+	if wide := p.Overflow(); wide != "" {
+		t.Errorf("%s: it scrolls sideways: %s", name, wide)
+	}
+	p.Axe(name)
+	p.Screenshot(name)
+	p.Resize(1280, 900)
+}
+
 // xrp is a session of which all but the wallet is given.
 func (h *house) xrp() api.CreateSessionRequest {
 	r := h.locked()
@@ -61,7 +74,7 @@ func tagTyped(t *testing.T, h *house) {
 			t.Errorf("the focus is on %q, want the tag", got)
 		}
 	}
-	looks(t, p, "tag-wrong")
+	fits(t, p, "tag-wrong")
 	unordered(t, p)
 	p.Fill(tagField, " ٢٧٦ ")
 	p.Keys(browsertest.Tab)
@@ -111,8 +124,7 @@ func tagLocked(t *testing.T, h *house) {
 	shows(t, p, fixed("destinationAddress"), onXRP)
 	shows(t, p, fixed("destinationTag"), "4711")
 	absent(t, p, addressField, tagField)
-	p.Axe("tag locked")
-	p.Screenshot("tag-locked")
+	fits(t, p, "tag-locked")
 	h.toGateway(t, p)
 	if o := h.onlyOrder(t, s.ID); o.WalletTag == nil || *o.WalletTag != "4711" {
 		t.Errorf("the order is %+v", o)
@@ -178,8 +190,7 @@ func TestGatewayWithoutPrice(t *testing.T) {
 	opens(p, h.session(t, h.locked()).Attributes.CheckoutURL, "form", quotesPath, failing)
 	p.AwaitText(submitButton, "Sandbox")
 	shows(t, p, ".card:last-child", "The price is shown on the provider's own page.")
-	p.Axe("gateway without price")
-	p.Screenshot("gateway-without-price")
+	fits(t, p, "gateway-without-price")
 	p.Click(`[data-gateway=other] label`)
 	p.AwaitText(submitButton, "other")
 	p.Click(submitButton)
