@@ -12,6 +12,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -46,10 +47,8 @@ func depositOf(o *checkout.Order, now time.Time) *deposit {
 }
 
 func (d *deposit) told() (*checkout.Deposit, error) {
-	for _, text := range []string{d.Address, d.Tag} {
-		if len(text) > maxTextBytes || strings.ContainsRune(text, 0) {
-			return nil, errors.New("a text has a NUL or more than " + strconv.Itoa(maxTextBytes) + " bytes")
-		}
+	if err := gateway.CheckTexts(d.Address, d.Tag); err != nil {
+		return nil, err
 	}
 	amount, err := money.ParseJSON(d.Amount)
 	if err != nil {
