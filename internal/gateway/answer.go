@@ -116,17 +116,17 @@ func CheckoutURL(text, base string) (string, error) {
 	return made, nil
 }
 
-// Furthest orders the tries of one order, of which a payer may make several, by how far they got: paid, given back, on its way,
-// may still come, won't come.
+// Furthest orders the tries of one order, of which a payer may make several, by how far they got: paid, on its way, may still
+// come, given back, won't come. A try that was given back is over, and tells nothing of the next one.
 func Furthest(s checkout.OrderStatus) int {
 	switch s {
 	case checkout.OrderCompleted:
 		return 4
-	case checkout.OrderRefunded:
-		return 3
 	case checkout.OrderProcessing:
-		return 2
+		return 3
 	case checkout.OrderPending:
+		return 2
+	case checkout.OrderRefunded:
 		return 1
 	default:
 		return 0

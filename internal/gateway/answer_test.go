@@ -79,7 +79,7 @@ func TestCheckoutURL(t *testing.T) {
 
 func TestFurthest(t *testing.T) {
 	t.Parallel()
-	order := []checkout.OrderStatus{checkout.OrderExpired, checkout.OrderPending, checkout.OrderProcessing, checkout.OrderRefunded, checkout.OrderCompleted}
+	order := []checkout.OrderStatus{checkout.OrderExpired, checkout.OrderRefunded, checkout.OrderPending, checkout.OrderProcessing, checkout.OrderCompleted}
 	for i := 1; i < len(order); i++ {
 		if gateway.Furthest(order[i-1]) >= gateway.Furthest(order[i]) {
 			t.Errorf("%s is as far as %s", order[i-1], order[i])

@@ -179,11 +179,6 @@ func (t *transaction) stageReason() string {
 	return ""
 }
 
-// standing orders the transactions of one order: a payer may try again after a failure, with the same reference.
-var standing = map[checkout.OrderStatus]int{
-	checkout.OrderCompleted: 4, checkout.OrderProcessing: 3, checkout.OrderPending: 2, checkout.OrderRefunded: 1,
-}
-
 // Poll asks for all transactions with the order's reference (api-reference/widget/getbuytransactionbyexternalid, …/sell) and
 // tells of the one that got furthest.
 func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
@@ -213,7 +208,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 		if u.OrderID != o.ID {
 			return nil, errors.New("moonpay: it answered with another order's transaction")
 		}
-		if best == nil || standing[u.Status] > standing[best.Status] {
+		if best == nil || gateway.Furthest(u.Status) > gateway.Furthest(best.Status) {
 			best = &u
 		}
 	}

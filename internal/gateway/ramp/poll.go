@@ -43,11 +43,6 @@ func (g *account) remember(ctx context.Context, order checkout.OrderID, id, toke
 	return err
 }
 
-// standing orders the purchases of one order: a payer may begin several.
-var standing = map[checkout.OrderStatus]int{
-	checkout.OrderCompleted: 4, checkout.OrderProcessing: 3, checkout.OrderPending: 2, checkout.OrderRefunded: 1,
-}
-
 // Poll asks for the order's purchases or sales that notifications have told of (rest-api-reference), and tells of the one that
 // got furthest. Without any notification there is nothing to ask by.
 func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update, error) {
@@ -74,7 +69,7 @@ func (g *account) Poll(ctx context.Context, r gateway.Request) ([]gateway.Update
 		if err != nil {
 			return nil, fmt.Errorf("ramp: %w", err)
 		}
-		if best == nil || standing[u.Status] > standing[best.Status] {
+		if best == nil || gateway.Furthest(u.Status) > gateway.Furthest(best.Status) {
 			best = &u
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -160,7 +161,8 @@ func (a *account) ParseNotification(ctx context.Context, n gateway.Notification)
 	if _, _, ok := claims.WebhookData.ours(); !ok {
 		return nil, nil
 	}
-	if claims.WebhookData.swapped() && gateway.Furthest(outcomeOf(claims.WebhookData.Status).status) <= gateway.Furthest(checkout.OrderPending) {
+	unpaid := []checkout.OrderStatus{checkout.OrderPending, checkout.OrderFailed, checkout.OrderCancelled, checkout.OrderExpired}
+	if claims.WebhookData.swapped() && slices.Contains(unpaid, outcomeOf(claims.WebhookData.Status).status) {
 		return nil, nil // as long as nothing is paid, the payer may still do what was ordered
 	}
 	u, err := a.update(claims.WebhookData, gateway.Hash(body.Data))
