@@ -43,7 +43,8 @@ type QuoteFailure struct {
 
 // GetQuotes asks all gateways of the project for their price, at once and under one deadline (contract §6). The best
 // comes first: a buyer gets most crypto for the fiat amount, a seller pays least of it; of equal ones the project's default
-// gateway comes first. A gateway that fails, or is too slow, is a failure among the others.
+// gateway comes first. A gateway that fails, or is too slow, is a failure among the others; one that the project's rule does not
+// allow is not asked.
 func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.QuoteQuery) (*Quotes, error) {
 	o, err := q.Order()
 	if err != nil {
@@ -62,6 +63,13 @@ func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.Qu
 	gateways, err := a.gatewaysOf(ctx, call.Project.ID)
 	if err != nil {
 		return nil, err
+	}
+	rules, err := a.DB.RoutingRules(ctx, call.Project.ID)
+	if err != nil {
+		return nil, err
+	}
+	if rule := rules.For(o); rule != nil {
+		gateways = slices.DeleteFunc(gateways, func(g gateway.Gateway) bool { return !rule.Allows(g.Describe().ID) })
 	}
 	answers, err := a.askAll(ctx, call, gateways, quoteQuestion{o, method, CallQuote, QuoteTimeout})
 	if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -120,6 +121,13 @@ func (c *gatewayRoute) Run(ctx context.Context, s streams) error {
 	}
 	return c.withGateways(ctx, func(a *app.App) error {
 		r, err := a.ExplainRoute(ctx, q)
+		if told, ok := errors.AsType[*checkout.Error](err); r == nil && ok && told.Code == checkout.CodeValidation {
+			var wrong []string
+			for _, f := range told.Fields {
+				wrong = append(wrong, f.Field+" "+f.Message)
+			}
+			return errors.New(strings.Join(wrong, "\n"))
+		}
 		if r == nil {
 			return err
 		}
@@ -150,6 +158,9 @@ func printRouting(w io.Writer, r *checkout.Routing) error {
 		why := c.Message
 		if c.Outcome == checkout.OutcomeChosen {
 			why = strings.TrimSpace(reasons[r.Reason] + " " + why)
+		}
+		if c.Cause != nil {
+			why += " (" + c.Cause.Error() + ")"
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Gateway, c.Outcome, crypto, fiat, fees, took, oneLine(why))
 	}
