@@ -41,6 +41,7 @@ type account struct {
 	// What it was opened with; it serves until that changes.
 	version   int64
 	catalogue time.Time
+	opening   gateway.Account // without the catalogue
 }
 
 // gatewaysOf are the gateways that take the project's new orders, the one to prefer first.
@@ -61,15 +62,20 @@ func (a *App) gatewaysOf(ctx context.Context, project checkout.ProjectID) ([]gat
 // gateway finds the project's gateway for an order that is there already, which it follows to its end though it may be
 // disabled by now.
 func (a *App) gateway(ctx context.Context, project checkout.ProjectID, id string) (gateway.Gateway, error) {
+	one, err := a.account(ctx, project, id)
+	return one.gateway, err
+}
+
+func (a *App) account(ctx context.Context, project checkout.ProjectID, id string) (account, error) {
 	list, err := a.accountsOf(ctx, project)
 	if err != nil {
-		return nil, err
+		return account{}, err
 	}
 	i := slices.IndexFunc(list, func(one account) bool { return one.gateway.Describe().ID == id })
 	if i < 0 {
-		return nil, errNoGateway
+		return account{}, errNoGateway
 	}
-	return list[i].gateway, nil
+	return list[i], nil
 }
 
 func (a *App) provider(id string) (gateway.Provider, bool) {
@@ -155,7 +161,13 @@ func (a *App) openAccount(ctx context.Context, project *checkout.Project, p gate
 			}
 			opening.Catalogue = c.Body
 		}
-		one.gateway, wrong = p.Open(opening)
+		one.gateway, wrong = safeOpen(p, opening)
+		if wrong != nil && opening.Catalogue != nil { // another release's list, it may be: better what is built in than no gateway
+			opening.Catalogue = nil
+			one.gateway, wrong = safeOpen(p, opening)
+		}
+		opening.Catalogue = nil
+		one.opening = opening
 	}
 	if wrong != nil {
 		one.gateway = broken{d, wrong}
@@ -165,11 +177,31 @@ func (a *App) openAccount(ctx context.Context, project *checkout.Project, p gate
 	return one, true, nil
 }
 
+// safeOpen opens an account. A panic is that gateway's failure alone: the project's others, and whoever follows orders, go on.
+func safeOpen(p gateway.Provider, opening gateway.Account) (gateway.Gateway, error) {
+	return guarded(func() (gateway.Gateway, error) { return p.Open(opening) })
+}
+
+// void tells whether what a gateway gives by the settings is of no use to the account as it is now; see compare.
+func (a *App) void(ctx context.Context, tx *store.Tx, project checkout.ProjectID, id string, settings gateway.Settings) (credentials, world bool, err error) {
+	row, err := accountRow(ctx, tx.Reader, project, id)
+	if err != nil {
+		return false, false, err
+	}
+	p, known := a.provider(id)
+	now, err := a.settingsOf(row)
+	if !known || err != nil {
+		return true, true, nil //nolint:nilerr // settings that this node can't read are not those that it had
+	}
+	credentials, world = compare(p.Describe(), settings, now)
+	return credentials, world, nil
+}
+
 // accountFor is what a gateway's account is opened with.
 func (a *App) accountFor(project *checkout.Project, id string, settings gateway.Settings) gateway.Account {
 	return gateway.Account{
 		ProjectID: project.ID, Mode: project.Mode, Settings: settings, NotifyURL: a.NotifyURL(project.ID, id),
-		Tokens: &tokens{a, project.ID, id}, Now: a.now,
+		Tokens: &tokens{a, project.ID, id, settings}, Now: a.now,
 	}
 }
 

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
@@ -51,7 +54,7 @@ func (a *App) SetGateway(ctx context.Context, project checkout.ProjectID, id str
 		if err != nil {
 			return nil, err
 		}
-		row, err := a.accountRow(ctx, project, id)
+		row, err := accountRow(ctx, a.DB.Reader, project, id)
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +83,8 @@ func (a *App) providerFor(ctx context.Context, id checkout.ProjectID, name strin
 }
 
 // accountRow reads the account; one that isn't there has no version.
-func (a *App) accountRow(ctx context.Context, project checkout.ProjectID, id string) (*store.GatewayAccount, error) {
-	rows, err := a.DB.GatewayAccounts(ctx, project)
+func accountRow(ctx context.Context, r store.Reader, project checkout.ProjectID, id string) (*store.GatewayAccount, error) {
+	rows, err := r.GatewayAccounts(ctx, project)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +111,8 @@ func (a *App) setGateway(ctx context.Context, p *checkout.Project, provider gate
 	if change.Enabled != nil {
 		row.Enabled = *change.Enabled
 	}
-	_, err := provider.Open(a.accountFor(p, d.ID, settings))
+	change.Problems = slices.Concat(change.Problems, change.misfits(d, was))
+	_, err := safeOpen(provider, a.accountFor(p, d.ID, settings))
 	if err := change.refusal(err, row.Version == 0 || row.Enabled); err != nil {
 		return nil, err
 	}
@@ -150,6 +154,23 @@ func (a *App) setGateway(ctx context.Context, p *checkout.Project, provider gate
 	}
 	a.accounts.forget(p.ID)
 	return a.showGateway(ctx, p, provider)
+}
+
+// misfits are the settings of which nobody would hear otherwise: those that can't be stored as they are, and those to be removed
+// that there are not, which are misspelt.
+func (c *GatewayChange) misfits(d gateway.Description, was gateway.Settings) (wrong []checkout.FieldError) {
+	for _, key := range slices.Sorted(maps.Keys(c.Settings)) {
+		value := c.Settings[key]
+		known := slices.ContainsFunc(slices.Concat(d.Settings, gateway.Common), func(s gateway.Setting) bool { return s.Key == key })
+		switch {
+		case slices.ContainsFunc(c.Problems, func(there checkout.FieldError) bool { return there.Field == key }):
+		case !utf8.ValidString(value):
+			wrong = append(wrong, checkout.FieldError{Field: key, Message: "must be text in UTF-8"})
+		case value == "" && was[key] == "" && !known:
+			wrong = append(wrong, checkout.FieldError{Field: key, Message: "is not a setting of " + d.ID})
+		}
+	}
+	return wrong
 }
 
 // refusal is what keeps the change from being made. An account that can't be opened may still be disabled.
@@ -209,7 +230,7 @@ func (a *App) ListGateways(ctx context.Context, project checkout.ProjectID) ([]*
 
 func (a *App) showGateway(ctx context.Context, p *checkout.Project, provider gateway.Provider) (*ProjectGateway, error) {
 	d := provider.Describe()
-	row, err := a.accountRow(ctx, p.ID, d.ID)
+	row, err := accountRow(ctx, a.DB.Reader, p.ID, d.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +240,7 @@ func (a *App) showGateway(ctx context.Context, p *checkout.Project, provider gat
 	}
 	settings, err := a.settingsOf(row)
 	if err == nil {
-		_, err = provider.Open(a.accountFor(p, d.ID, settings))
+		_, err = safeOpen(provider, a.accountFor(p, d.ID, settings))
 	}
 	shown.Broken = err
 	described := slices.Concat(d.Settings, gateway.Common)
@@ -227,6 +248,8 @@ func (a *App) showGateway(ctx context.Context, p *checkout.Project, provider gat
 		i := slices.IndexFunc(described, func(s gateway.Setting) bool { return s.Key == key })
 		if i < 0 || described[i].Secret {
 			value = mask(value)
+		} else if u, err := url.Parse(value); err == nil && u.User != nil {
+			value = u.Redacted()
 		}
 		shown.Settings = append(shown.Settings, ShownSetting{key, value})
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,13 +19,14 @@ import (
 // Limits of asking gateways about orders. The older an order, the rarer it is asked about: each pause is a part of its age.
 const (
 	askBatch       = 20               // orders of an account in one run
-	askRun         = 15 * time.Second // how long an account's run may last
+	askRun         = 15 * time.Second // how long an account's run may last, and how long after its begin a run takes on accounts
 	askAgePart     = 20
 	askFor         = 30 * 24 * time.Hour // from the order's creation
 	askNever       = 100 * 365 * 24 * time.Hour
 	askFailPause   = 15 * time.Second // doubles with each failure
 	askMaxPause    = 10 * time.Minute
-	accountsAtOnce = 8
+	askFailures    = 3 // in a row mean that the gateway fails, and not an order
+	accountsAtOnce = 8 // of one gateway
 )
 
 // askPauses are how long the accounts are left alone that have failed last. Each node has its own.
@@ -62,14 +65,13 @@ func (p *askPauses) note(row *store.GatewayAccount, failed bool, now time.Time) 
 // and applies what they answer as it does notifications. It returns how many orders it has asked about. Nodes may do so at the
 // same time: before an order is asked about it is leased to one.
 func (a *App) PollOrders(ctx context.Context) (int, error) {
-	rows, err := a.DB.AllGatewayAccounts(ctx)
+	rows, err := a.DB.AccountsToAsk(ctx, a.now())
 	if err != nil {
 		return 0, err
 	}
-	return eachAccount(rows, func(row *store.GatewayAccount) (int, error) {
-		if !a.asking.over(row, a.now()) {
-			return 0, nil
-		}
+	rows = slices.DeleteFunc(rows, func(row *store.GatewayAccount) bool { return !a.asking.over(row, a.now()) })
+	rand.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] }) //nolint:gosec // so that a run leaves others than the last; nobody gains by guessing it
+	return a.eachAccount(rows, accountsAtOnce, askRun, func(row *store.GatewayAccount) (int, error) {
 		g, err := a.gateway(ctx, row.ProjectID, row.Gateway)
 		poller, ok := g.(gateway.Poller)
 		if !ok {
@@ -78,25 +80,29 @@ func (a *App) PollOrders(ctx context.Context) (int, error) {
 			}
 			return 0, err
 		}
-		n, err := a.pollAccount(ctx, row, poller, g.Describe().PollEvery)
+		n, down, err := a.pollAccount(ctx, row, poller, g.Describe().PollEvery)
 		if ctx.Err() != nil {
 			return n, ctx.Err()
 		}
-		a.asking.note(row, err != nil, a.now())
+		a.asking.note(row, down, a.now())
 		return n, err
 	})
 }
 
-// pollAccount asks about the account's orders that are due, one after the other, until it fails.
-func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller gateway.Poller, every time.Duration) (asked int, err error) {
+// pollAccount asks about the account's orders that are due, one after the other. An order about which that fails stops none of
+// the others; a gateway that is down is asked no more.
+func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller gateway.Poller, every time.Duration) (asked int, down bool, err error) {
 	began := a.now()
 	due, err := a.DB.OrdersToAsk(ctx, row.ProjectID, row.Gateway, began, askBatch)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
+	var failed []error
+	failures := 0 // in a row
 	for _, one := range due {
 		now := a.now()
-		if now.Sub(began) > askRun {
+		late := now.Sub(began) > askRun
+		if down = failures >= askFailures || late && failures > 0; down || late || ctx.Err() != nil {
 			break
 		}
 		lease := store.Lease{Owner: a.node, Until: now.Add(askPauseOf(one.Order, every, now))}
@@ -105,14 +111,17 @@ func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller
 			continue
 		}
 		if err != nil {
-			return asked, err
+			return asked, false, errors.Join(append(failed, err)...)
 		}
 		asked++
-		if err := a.pollOrder(ctx, poller, one.Order); err != nil {
-			return asked, fmt.Errorf("asking %s about order %s: %w", row.Gateway, one.Order.ID, err)
+		failures++
+		if _, err := guarded(func() (none struct{}, err error) { return none, a.pollOrder(ctx, poller, one.Order) }); err != nil {
+			failed = append(failed, fmt.Errorf("asking %s about order %s: %w", row.Gateway, one.Order.ID, err))
+			continue
 		}
+		failures = 0
 	}
-	return asked, nil
+	return asked, down || failures >= askFailures, errors.Join(failed...)
 }
 
 // askPauseOf is how long an order is left alone that is asked about now.
@@ -144,16 +153,25 @@ func (a *App) pollOrder(ctx context.Context, poller gateway.Poller, o *checkout.
 	return a.applyUpdates(ctx, o.Gateway, gateway.Notification{ProjectID: o.ProjectID, Body: body, Now: now}, updates)
 }
 
-// eachAccount works on accounts side by side, a few at a time, so that a slow gateway does not keep the others waiting. A panic
-// is that account's failure, and not the end of the server.
-func eachAccount(rows []*store.GatewayAccount, work func(*store.GatewayAccount) (int, error)) (sum int, err error) {
+// eachAccount works on accounts side by side, a few of each gateway at a time, so that a slow gateway keeps those of no other
+// waiting. So long after its begin it begins no more, and leaves them to the next run. A panic is that account's failure, and
+// not the end of the server.
+func (a *App) eachAccount(rows []*store.GatewayAccount, atOnce int, begins time.Duration, work func(*store.GatewayAccount) (int, error)) (sum int, err error) {
+	began := a.now()
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	slots := make(chan struct{}, accountsAtOnce)
+	slots := map[string]chan struct{}{}
 	for _, row := range rows {
-		slots <- struct{}{}
+		if slots[row.Gateway] == nil {
+			slots[row.Gateway] = make(chan struct{}, atOnce)
+		}
+		free := slots[row.Gateway]
 		all.Go(func() {
-			defer func() { <-slots }()
+			free <- struct{}{}
+			defer func() { <-free }()
+			if a.now().Sub(began) > begins {
+				return
+			}
 			n, failed := guarded(func() (int, error) { return work(row) })
 			mu.Lock()
 			defer mu.Unlock()

@@ -24,6 +24,8 @@ type tokens struct {
 	app     *App
 	project checkout.ProjectID
 	gateway string
+
+	settings gateway.Settings // of the account that asks, which may just have changed elsewhere
 }
 
 func (k *tokens) read(ctx context.Context, name string) ([]*store.GatewayToken, error) {
@@ -109,13 +111,13 @@ func (k *tokens) renew(ctx context.Context, claim *store.GatewayToken, rows []*s
 	ctx = context.WithoutCancel(ctx)
 	ask, cancel := context.WithTimeout(ctx, k.app.GatewayTimeout)
 	defer cancel()
-	token, err := renew(ask)
+	token, err := guarded(func() (gateway.Token, error) { return renew(ask) })
 	if err == nil && token.Value == "" {
 		err = errors.New("the gateway gave an empty token")
 	}
 	if err == nil {
 		claim.Sealed, claim.ExpiresAt = k.app.Ring.Seal([]byte(token.Value), k.context(claim.Name)), token.Expires
-		err = k.app.DB.Tx(ctx, func(tx *store.Tx) error { return tx.PutToken(claim) })
+		err = k.app.DB.Tx(ctx, func(tx *store.Tx) error { return k.put(ctx, tx, claim) })
 		if errors.Is(err, store.ErrConflict) {
 			err = errors.New("getting a token took so long that another began to")
 		}
@@ -132,6 +134,18 @@ func (k *tokens) renew(ctx context.Context, claim *store.GatewayToken, rows []*s
 		break // those before it were ended by it
 	}
 	return "", errors.Join(err, dropped)
+}
+
+// put stores the token. One by settings that have changed since is the caller's alone, and serves to verify what it signed.
+func (k *tokens) put(ctx context.Context, tx *store.Tx, claim *store.GatewayToken) error {
+	if err := tx.PutToken(claim); err != nil {
+		return err
+	}
+	void, _, err := k.app.void(ctx, tx, k.project, k.gateway, k.settings)
+	if err != nil || !void {
+		return err
+	}
+	return tx.RejectToken(claim)
 }
 
 // Known implements gateway.Tokens.

@@ -175,7 +175,11 @@ func (s Settings) Limits() (Limits, error) {
 	add := func(key, message string) {
 		e.Problems = append(e.Problems, checkout.FieldError{Field: key, Message: message})
 	}
-	for code := range strings.FieldsFuncSeq(s["countries"], func(r rune) bool { return r == ',' || r == ' ' }) {
+	codes := strings.FieldsFunc(s["countries"], func(r rune) bool { return r == ',' || r == ' ' })
+	if s["countries"] != "" && len(codes) == 0 {
+		add("countries", "must name a country") // none would mean all
+	}
+	for _, code := range codes {
 		alpha2, ok := checkout.LookupCountry(code)
 		if !ok {
 			add("countries", fmt.Sprintf("has %q, which is not an ISO 3166-1 alpha-2 code", code))

@@ -42,6 +42,9 @@ func (s Stamped) Holds(n Notification) bool {
 	}
 	genuine := false
 	for _, secret := range s.Secrets {
+		if secret == "" { // by which anybody could sign
+			continue
+		}
 		want := StampedMAC(secret, stamp, n.Body)
 		for _, mac := range given {
 			genuine = hmac.Equal(want, mac) || genuine

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,6 +24,20 @@ const maxAnswerBytes = 16 << 20
 
 // maxExcerptChars bounds what an error tells of an answer.
 const maxExcerptChars = 300
+
+// idleConns are kept open to one host; of the default two, the others of a busy time would each begin with a TLS handshake.
+const idleConns = 64
+
+// transport is that of clients that have none of their own.
+var transport = func() http.RoundTripper {
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	own := standard.Clone()
+	own.MaxIdleConns, own.MaxIdleConnsPerHost = 4*idleConns, idleConns
+	return own
+}()
 
 // Client calls one gateway's API for one account. The zero Client has no secrets and calls as http.DefaultClient
 // does. No redirect is followed.
@@ -65,7 +80,7 @@ type Request struct {
 const attempts = 2
 
 // JSON makes the call and decodes the answer, with numbers into json.Number, unless into is nil. A GET that meets a broken
-// connection or a 502, 503 or 504 is asked once more. An answer that is not 2xx is an *Error.
+// connection or a 502, 503 or 504 is asked once more, unless it was told to wait. An answer that is not 2xx is an *Error.
 func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 	var err error
 	for range attempts {
@@ -78,6 +93,10 @@ func (c *Client) JSON(ctx context.Context, r Request, into any) error {
 
 // passing tells of a failure that may be over the next moment.
 func passing(err error) bool {
+	var answer *Error
+	if errors.As(err, &answer) && answer.RetryAfter > 0 {
+		return false
+	}
 	var sent *url.Error
 	switch Status(err) {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -94,6 +113,9 @@ func (c *Client) once(ctx context.Context, r Request, into any) error {
 	client := http.Client{}
 	if c.HTTP != nil {
 		client = *c.HTTP
+	}
+	if client.Transport == nil {
+		client.Transport = transport
 	}
 	// No gateway's API redirects, and the credentials of the request, many in headers of their own, would go along.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -154,12 +176,19 @@ func newRequest(ctx context.Context, r Request) (*http.Request, error) {
 	return request, nil
 }
 
+// retryAfter reads for how long to wait: seconds, or a time, which is compared with the answer's own.
 func retryAfter(h http.Header) time.Duration {
-	seconds, err := time.ParseDuration(h.Get("Retry-After") + "s")
-	if err != nil || seconds < 0 {
-		return 0
+	given := h.Get("Retry-After")
+	wait, err := time.ParseDuration(given + "s")
+	if err != nil {
+		until, err1 := http.ParseTime(given)
+		now, err2 := http.ParseTime(h.Get("Date"))
+		if err1 != nil || err2 != nil {
+			return 0
+		}
+		wait = until.Sub(now)
 	}
-	return seconds
+	return max(0, wait)
 }
 
 // excerpt is the beginning of the answer, without the secrets: one that is cut in two would not be found any more.
@@ -192,13 +221,31 @@ func (c *Client) hide(err error) error {
 }
 
 func (c *Client) without(text string) string {
+	var all []string
 	for _, secret := range c.Secrets {
-		if secret == "" {
-			continue
-		}
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			text = strings.ReplaceAll(text, form, "[hidden]")
+		if secret != "" {
+			all = append(all, forms(secret)...)
 		}
 	}
+	// The longest first: of a secret that begins with another, the rest would stay.
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	for _, form := range all {
+		text = strings.ReplaceAll(text, form, "[hidden]")
+	}
 	return text
+}
+
+// forms are the ways in which an URL or JSON may have the secret; some writers of JSON escape slashes, some angle brackets.
+func forms(secret string) []string {
+	all := []string{secret, url.QueryEscape(secret), url.PathEscape(secret)}
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(secret) // can't fail: it is text
+	angled, _ := json.Marshal(secret)
+	for _, quoted := range []string{strings.TrimSuffix(plain.String(), "\n"), string(angled)} {
+		inner := quoted[1 : len(quoted)-1]
+		all = append(all, inner, strings.ReplaceAll(inner, "/", `\/`))
+	}
+	return all
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,6 +72,10 @@ func TestFailures(t *testing.T) {
 	}{
 		{"refused", http.MethodGet, answer(400, `{"code":"too_low", "echo":"se cret/+"}`), 1, 400, "answered 400: "},
 		{"away for a moment", http.MethodGet, answer(503, "busy"), 2, 503, "answered 503: busy"},
+		{"away for a while", http.MethodGet, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "5")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, 1, 503, "answered 503"},
 		{"a POST is not repeated", http.MethodPost, answer(503, "busy"), 1, 503, "answered 503"},
 		{"not JSON", http.MethodGet, answer(200, "<html>se+cret%2F%2B"), 1, 0, "not what was expected"},
 		{"nothing", http.MethodGet, answer(200, ""), 1, 0, "not what was expected"},
@@ -104,16 +110,73 @@ func answer(status int, body string) http.HandlerFunc {
 	}
 }
 
+// TestRetryAfter: how long to wait is told in seconds, or by the answer's own clock.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	address, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(http.StatusTooManyRequests)
-	})
-	var told *gatewaycall.Error
-	err := (&gatewaycall.Client{}).JSON(t.Context(), gatewaycall.Request{Method: http.MethodGet, URL: address}, nil)
-	if !errors.As(err, &told) || told.RetryAfter != 7*time.Second {
-		t.Errorf("%v", err)
+	for given, want := range map[string]time.Duration{
+		"7": 7 * time.Second, "Sun, 01 Mar 2026 12:00:09 GMT": 9 * time.Second,
+		"Sun, 01 Mar 2026 11:00:00 GMT": 0, "-7": 0, "soon": 0, "": 0,
+	} {
+		address, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", "Sun, 01 Mar 2026 12:00:00 GMT")
+			w.Header().Set("Retry-After", given)
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		var told *gatewaycall.Error
+		err := (&gatewaycall.Client{}).JSON(t.Context(), gatewaycall.Request{Method: http.MethodGet, URL: address}, nil)
+		if !errors.As(err, &told) || told.RetryAfter != want {
+			t.Errorf("%s: %+v, %v", given, told, err)
+		}
+	}
+}
+
+// TestConnections: those that were opened for many calls at once serve the next ones.
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	const calls = 16
+	var opened atomic.Int64
+	var meet sync.WaitGroup
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		meet.Done()
+		meet.Wait()
+		_, _ = io.WriteString(w, "{}")
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	for range 4 {
+		meet.Add(calls)
+		var all sync.WaitGroup
+		for range calls {
+			all.Go(func() {
+				client := gatewaycall.Client{HTTP: &http.Client{}}
+				if err := client.JSON(t.Context(), gatewaycall.Request{Method: http.MethodPost, URL: server.URL}, nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	if n := opened.Load(); n > 2*calls {
+		t.Errorf("%d connections for four times %d calls", n, calls)
+	}
+}
+
+// TestSecretForms: a secret is hidden however JSON may write it, and whole where another is its beginning.
+func TestSecretForms(t *testing.T) {
+	t.Parallel()
+	const short, long = "hush", `hush/a+b<"c"`
+	client := gatewaycall.Client{Secrets: []string{short, long}}
+	for _, echo := range []string{long, `hush\/a+b<\"c\"`, `hush/a+b\u003c\"c\"`, `hush\/a+b\u003c\"c\"`} {
+		address, _ := serve(t, answer(http.StatusBadRequest, `{"you sent":"`+echo+`"}`))
+		err := client.JSON(t.Context(), gatewaycall.Request{Method: http.MethodPost, URL: address}, nil)
+		if err == nil || strings.Contains(err.Error(), "a+b") || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), `"[hidden]"`) {
+			t.Errorf("%s: %v", echo, err)
+		}
 	}
 }
 

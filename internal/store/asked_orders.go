@@ -10,6 +10,17 @@ import (
 // askable are the orders of the index orders_asked; the planner takes it only for these very words.
 const askable = `status in ('created', 'pending', 'processing') and gateway <> 'sandbox'`
 
+// AccountsToAsk reads the accounts, by their keys alone, that have orders about which the gateway is to be asked by the time
+// given. An account costs one look into the index, so that one query serves all.
+func (r Reader) AccountsToAsk(ctx context.Context, now time.Time) ([]*GatewayAccount, error) {
+	return scanAll(ctx, r.q, func(row scanner) (*GatewayAccount, error) {
+		var a GatewayAccount
+		err := row.Scan(&a.ProjectID, &a.Gateway)
+		return &a, unavailable(err)
+	}, `select a.project_id, a.gateway from gateway_accounts a where exists (select 1 from orders
+		where project_id = a.project_id and gateway = a.gateway and lease_until <= $1 and `+askable+`)`, micros(now))
+}
+
 // OrdersToAsk reads the project's orders about which the gateway is to be asked by the time given, the longest overdue first.
 // Their lease says who asked last, and when they may be asked about again.
 func (r Reader) OrdersToAsk(ctx context.Context, project checkout.ProjectID, gateway string, now time.Time, limit int) ([]Reservation, error) {

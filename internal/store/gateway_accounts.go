@@ -16,7 +16,11 @@ type GatewayAccount struct {
 	UpdatedAt time.Time
 	Version   int64 // 0: not stored yet
 
-	CatalogueAt time.Time // when the gateway's catalogue was loaded; zero: never. It is stored with the catalogue
+	// Of the gateway's catalogue, with which they are stored: when it was loaded, when an attempt was made, each zero: never; and
+	// how many have failed since the last one that did not.
+	CatalogueAt       time.Time
+	CatalogueAttempt  time.Time
+	CatalogueAttempts int64
 }
 
 // PutGatewayAccount stores the account, if it still is at the version that was read; else ErrConflict.
@@ -37,7 +41,8 @@ func (tx *Tx) PutGatewayAccount(a *GatewayAccount) error {
 	return err
 }
 
-const accountQuery = `select a.project_id, a.gateway, a.settings, a.enabled, a.updated_at, a.version, coalesce(c.loaded_at, 0)
+const accountQuery = `select a.project_id, a.gateway, a.settings, a.enabled, a.updated_at, a.version, coalesce(c.loaded_at, 0),
+	coalesce(c.attempted_at, 0), coalesce(c.attempts, 0)
 	from gateway_accounts a left join gateway_catalogues c on c.project_id = a.project_id and c.gateway = a.gateway`
 
 // GatewayAccounts reads the project's accounts.
@@ -52,9 +57,9 @@ func (r Reader) AllGatewayAccounts(ctx context.Context) ([]*GatewayAccount, erro
 
 func scanAccount(row scanner) (*GatewayAccount, error) {
 	var a GatewayAccount
-	var updated, loaded int64
-	err := row.Scan(&a.ProjectID, &a.Gateway, &a.Sealed, &a.Enabled, &updated, &a.Version, &loaded)
-	a.UpdatedAt, a.CatalogueAt = fromMicros(updated), fromMicros(loaded)
+	var updated, loaded, attempted int64
+	err := row.Scan(&a.ProjectID, &a.Gateway, &a.Sealed, &a.Enabled, &updated, &a.Version, &loaded, &attempted, &a.CatalogueAttempts)
+	a.UpdatedAt, a.CatalogueAt, a.CatalogueAttempt = fromMicros(updated), fromMicros(loaded), fromMicros(attempted)
 	return &a, unavailable(err)
 }
 
@@ -94,6 +99,13 @@ func (tx *Tx) AttemptCatalogue(c *GatewayCatalogue, now time.Time) error {
 func (tx *Tx) PutCatalogue(c *GatewayCatalogue, attempted time.Time) error {
 	_, err := tx.exec(`update gateway_catalogues set body = $1, loaded_at = $2, attempts = 0 where project_id = $3 and gateway = $4 and attempted_at = $5`,
 		c.Body, micros(c.LoadedAt), string(c.ProjectID), c.Gateway, micros(attempted))
+	return err
+}
+
+// DropAttempt forgets the attempt of the time given, of which nothing came; nothing, where another one has begun since.
+func (tx *Tx) DropAttempt(c *GatewayCatalogue, attempted time.Time) error {
+	_, err := tx.exec(`delete from gateway_catalogues where project_id = $1 and gateway = $2 and attempted_at = $3`,
+		string(c.ProjectID), c.Gateway, micros(attempted))
 	return err
 }
 

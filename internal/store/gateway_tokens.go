@@ -45,11 +45,11 @@ func (tx *Tx) ClaimToken(t *GatewayToken) error {
 	return err
 }
 
-// TakeToken takes a claim over whose lease is over. ErrConflict: another was faster.
+// TakeToken takes a claim over whose lease is over. What was rejected was the other's. ErrConflict: another was faster.
 func (tx *Tx) TakeToken(t *GatewayToken, lease Lease) error {
-	return tx.swap(`update gateway_tokens set lease_owner = $1, lease_until = $2
-		where project_id = $3 and gateway = $4 and name = $5 and seq = $6 and value is null and lease_owner = $7 and lease_until = $8`,
-		lease.Owner, micros(lease.Until), string(t.ProjectID), t.Gateway, t.Name, t.Seq, t.Lease.Owner, micros(t.Lease.Until))
+	return tx.swap(`update gateway_tokens set lease_owner = $1, lease_until = $2, rejected = $3
+		where project_id = $4 and gateway = $5 and name = $6 and seq = $7 and value is null and lease_owner = $8 and lease_until = $9`,
+		lease.Owner, micros(lease.Until), false, string(t.ProjectID), t.Gateway, t.Name, t.Seq, t.Lease.Owner, micros(t.Lease.Until))
 }
 
 // PutToken makes the claim the token, and drops those that are older than the last few. ErrConflict: another has taken the

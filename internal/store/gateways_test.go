@@ -44,7 +44,7 @@ func TestGatewayAccounts(t *testing.T) {
 	c := &store.GatewayCatalogue{ProjectID: project, Gateway: "b", Body: []byte("list"), LoadedAt: noon.Add(time.Minute)}
 	must(t, db, func(tx *store.Tx) error { return tx.AttemptCatalogue(c, noon) })
 	must(t, db, func(tx *store.Tx) error { return tx.PutCatalogue(c, noon) })
-	first.CatalogueAt = c.LoadedAt
+	first.CatalogueAt, first.CatalogueAttempt = c.LoadedAt, noon
 	got, err := db.GatewayAccounts(t.Context(), project)
 	if diff := cmp.Diff([]*store.GatewayAccount{second, first}, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
@@ -102,6 +102,14 @@ func TestGatewayCatalogues(t *testing.T) {
 	}
 	if got := read(); got.Attempts != 1 || string(got.Body) != "good" || !got.LoadedAt.Equal(c.LoadedAt) {
 		t.Errorf("after a further attempt: %+v", got)
+	}
+	must(t, db, func(tx *store.Tx) error { return tx.DropAttempt(c, noon) })
+	if got := read(); got.Attempts != 1 {
+		t.Errorf("after an earlier attempt was dropped: %+v", got)
+	}
+	must(t, db, func(tx *store.Tx) error { return tx.DropAttempt(c, noon.Add(time.Hour)) })
+	if err := attempt(&store.GatewayCatalogue{ProjectID: project, Gateway: "g"}, noon); err != nil {
+		t.Errorf("after the last attempt was dropped: %v", err)
 	}
 	must(t, db, func(tx *store.Tx) error { return tx.DropCatalogue(project, "g") })
 	if _, err := db.GatewayCatalogue(t.Context(), project, "g"); !errors.Is(err, store.ErrNotFound) {
@@ -171,7 +179,8 @@ func TestGatewayTokens(t *testing.T) {
 	}
 }
 
-// TestOrdersToAsk: an open order is due when its lease is over, and one node of all claims it; the sandbox's never are.
+// TestOrdersToAsk: an open order is due when its lease is over, and one node of all claims it; the sandbox's never are. So is its
+// account, if there is one.
 func TestOrdersToAsk(t *testing.T) {
 	t.Parallel()
 	db, project := open(t, store.Options{}), newProject()
@@ -204,6 +213,22 @@ func TestOrdersToAsk(t *testing.T) {
 			t.Fatal(err)
 		}
 		return list
+	}
+	for _, gateway := range []string{"g", "idle", "sandbox"} {
+		must(t, db, func(tx *store.Tx) error {
+			return tx.PutGatewayAccount(&store.GatewayAccount{ProjectID: project, Gateway: gateway, Sealed: []byte{1}})
+		})
+	}
+	accounts := func(now time.Time) int {
+		t.Helper()
+		list, err := db.AccountsToAsk(t.Context(), now)
+		if err != nil || len(list) > 0 && (list[0].ProjectID != project || list[0].Gateway != "g") {
+			t.Fatal(list, err)
+		}
+		return len(list)
+	}
+	if before, after := accounts(noon.Add(-time.Second)), accounts(noon); before != 0 || after != 1 {
+		t.Errorf("%d accounts before the time, %d at it", before, after)
 	}
 	if got := due("g", noon.Add(time.Second)); len(got) != 1 || got[0].Order.ID != made[checkout.OrderPending].ID {
 		t.Errorf("after a second: %+v", got)

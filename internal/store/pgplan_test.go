@@ -44,6 +44,8 @@ insert into idempotency (project_id, key, fingerprint, seed, owner, lease_until,
 	select p, 'k' || i, '', '', '', 0, 1, 200, '', 0, 2000000000000000 + i from generate_series(1, 40000) i, unnest(array[$PROJECT, 'other-' || i % 500]) p;
 insert into api_keys (hash, id, project_id, kind, hint, created_at, expires_at, revoked_at)
 	select convert_to('h' || i, 'UTF8'), 'k' || i, 'other-' || i, 'secret', '', i, 0, 0 from generate_series(1, 20000) i;
+insert into gateway_accounts (project_id, gateway, settings, enabled, updated_at, version)
+	select 'other-' || i, 'g2', '', true, i, 1 from generate_series(1, 40) i;
 insert into projects (id, name, mode, default_gateway, allowed_origins, strict_address, created_at)
 	select 'other-' || i, '', 'test', '', '[]', false, i from generate_series(1, 20000) i;
 `

@@ -573,7 +573,8 @@ func TestPollTries(t *testing.T) {
 		{"expired declined", "expired"},
 		{"waitingPayment inProgress expired", "inProgress"},
 		{"inProgress complete refunded", "complete"},
-		{"brandNew refunded cancelled", "refunded"},
+		{"brandNew refunded cancelled", "brandNew"},
+		{"cancelled refunded", "refunded"},
 		{"pendingPayment brandNew", "brandNew"},
 		{"pendingPayment waitingPayment expired", "waitingPayment"},
 	} {
