@@ -238,7 +238,7 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	info, _ := u.Status.Info()
 	o.Status, o.UpdatedAt = u.Status, now
 	o.Take(u)
-	if u.FailureReason != "" || u.Status == OrderCompleted { // what it was held for is settled
+	if u.FailureReason != "" || u.Status == OrderCompleted && len(o.Discrepancies) > 0 { // what it was held for is settled
 		o.FailureReason = u.FailureReason
 	}
 	if u.Status == OrderCompleted {
