@@ -61,7 +61,7 @@ var places = map[string]place{
 	"internal/page":                {floor: 5},
 	"internal/cli":                 {floor: 6},
 	"cmd/sliproad":                 {floor: 7},
-	"internal/gateway/gatewaytest": {floor: 7, test: true},
+	"internal/gateway/gatewaytest": {floor: 8, test: true},
 	"internal/sliproadtest":        {floor: 7, test: true},
 	"internal/contract":            {floor: 8, test: true},
 	"internal/delivery":            {floor: 8, test: true},

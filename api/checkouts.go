@@ -17,12 +17,15 @@ type HostedCheckout struct {
 	CryptoName         *string              `json:"cryptoName"`
 	Network            *string              `json:"network"`
 	NetworkName        *string              `json:"networkName"`
+	TagName            *string              `json:"tagName"`
 	DestinationAddress *string              `json:"destinationAddress"`
 	DestinationTag     *string              `json:"destinationTag"`
 	Country            *string              `json:"country"`
 	FieldLocks         map[string]FieldLock `json:"fieldLocks"`
 	Warnings           []Warning            `json:"warnings"`
 	RedirectURL        *string              `json:"redirectUrl"`
+	// Routed says that an order that names no gateway is routed by the server.
+	Routed bool `json:"routed"`
 	// PartnerOrigins may show the page in a frame.
 	PartnerOrigins []string     `json:"partnerOrigins"`
 	ExpiresAt      string       `json:"expiresAt"`
@@ -33,24 +36,30 @@ type HostedCheckout struct {
 
 // HostedOrder is an order as the hosted page shows it.
 type HostedOrder struct {
-	OrderID         string   `json:"orderId"`
-	Status          string   `json:"status"`
-	Gateway         string   `json:"gateway"`
-	GatewayName     string   `json:"gatewayName"`
-	FiatAmount      string   `json:"fiatAmount"`
-	FiatCurrency    string   `json:"fiatCurrency"`
-	CryptoCurrency  string   `json:"cryptoCurrency"`
-	CryptoAmount    *string  `json:"cryptoAmount"`
-	Network         string   `json:"network"`
-	NetworkName     *string  `json:"networkName"`
-	WalletAddress   *string  `json:"walletAddress"`
-	WalletTag       *string  `json:"walletTag"`
-	Deposit         *Deposit `json:"deposit"`
-	TransactionHash *string  `json:"transactionHash"`
+	OrderID         string         `json:"orderId"`
+	Status          string         `json:"status"`
+	Gateway         string         `json:"gateway"`
+	GatewayName     string         `json:"gatewayName"`
+	FiatAmount      string         `json:"fiatAmount"`
+	FiatCurrency    string         `json:"fiatCurrency"`
+	CryptoCurrency  string         `json:"cryptoCurrency"`
+	CryptoAmount    *string        `json:"cryptoAmount"`
+	Network         string         `json:"network"`
+	NetworkName     *string        `json:"networkName"`
+	WalletAddress   *string        `json:"walletAddress"`
+	WalletTag       *string        `json:"walletTag"`
+	Deposit         *HostedDeposit `json:"deposit"`
+	TransactionHash *string        `json:"transactionHash"`
 	// CheckoutURL is where the order can still be paid; nil once it can't.
 	CheckoutURL       *string `json:"checkoutUrl"`
 	CreatedAt         string  `json:"createdAt"`
 	CheckoutExpiresAt string  `json:"checkoutExpiresAt"`
+}
+
+// HostedDeposit is where the payer must send the crypto of a sale, with the address as a QR code while that is to be done.
+type HostedDeposit struct {
+	Deposit
+	QR *QR `json:"qr"`
 }
 
 // CheckedAddress is what there is to say about a wallet address.
@@ -65,6 +74,11 @@ type CheckedAddress struct {
 	Suggestion *string  `json:"suggestion"`
 	LooksLike  []string `json:"looksLike"`
 	QR         *QR      `json:"qr"`
+	// TagName is what people call the tag beside an address of the network, nil where there is none; AddressTag is the one that the
+	// address has inside. TagValid is nil where none was asked about.
+	TagName    *string `json:"tagName"`
+	AddressTag *string `json:"addressTag"`
+	TagValid   *bool   `json:"tagValid"`
 }
 
 // QR is a QR code: size × size modules, row by row, "1" for dark.

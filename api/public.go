@@ -56,13 +56,15 @@ type SupportedCrypto struct {
 }
 
 // SupportedNetwork is a network of a crypto currency and the widest limits of an order's crypto amount on it at any
-// gateway; nil is no limit. Exactly one network of each crypto currency is its default.
+// gateway; nil is no limit. Exactly one network of each crypto currency is its default. TagName is what people call the memo or
+// tag that may stand beside an address on it; nil: there is none.
 type SupportedNetwork struct {
 	ID        string  `json:"id"`
 	Name      string  `json:"name"`
 	MinAmount *string `json:"minAmount"`
 	MaxAmount *string `json:"maxAmount"`
 	IsDefault bool    `json:"isDefault"`
+	TagName   *string `json:"tagName"`
 }
 
 // PaymentMethod is a way to pay, or to be paid.
@@ -114,7 +116,7 @@ type QuoteError struct {
 	Gateway string `json:"gateway"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Eligible says that the gateway would take the order all the same: it tells its price at its own page.
+	// Eligible says that the gateway may take the order all the same: it tells its price at its own page.
 	Eligible bool `json:"eligible"`
 }
 

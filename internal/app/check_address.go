@@ -18,6 +18,7 @@ type CheckAddress struct {
 	CheckoutQuery
 	Network *string
 	Address *string
+	Tag     *string // the memo or destination tag beside it; nil: none yet
 }
 
 // AddressProblem says what is wrong with an address.
@@ -39,6 +40,10 @@ type CheckedAddress struct {
 	Suggestion  string   // the address with its EIP-55 checksum, where that is wrong
 	LooksLike   []string // names of other networks whose form it has
 	QR          *qr.Code // of a valid address; nil: none
+
+	TagName    string // what people call the tag beside an address of the network; empty: there is none, or nobody knows
+	AddressTag string // the tag that the address has inside; empty: none
+	TagValid   *bool  // an order would take the tag; nil: none was asked about
 }
 
 // CheckAddress tells what an order would say of the address (contract §2.3), and what helps the payer to compare it.
@@ -50,15 +55,20 @@ func (a *App) CheckAddress(ctx context.Context, call *checkout.Call, id checkout
 	if _, err = found("session", s, err); err != nil {
 		return nil, err
 	}
-	network, address, err := checkout.WalletQuestion(&in.Problems, in.Network, in.Address)
+	network, address, err := checkout.WalletQuestion(&in.Problems, in.Network, in.Address, in.Tag)
 	if err != nil {
 		return nil, err
 	}
 	out := &CheckedAddress{Network: network, Valid: true}
 	known, ok := asset.LookupNetwork(network)
 	if ok {
-		out.NetworkName, out.Checked = known.Name, true
+		out.NetworkName, out.TagName, out.Checked = known.Name, known.TagName(), true
 		out.judge(known, address, call.Project.StrictAddress)
+	}
+	_, out.AddressTag = asset.SplitTag(network, address)
+	if in.Tag != nil {
+		valid := checkout.TagFits(network, address, *in.Tag)
+		out.TagValid = &valid
 	}
 	if out.Valid {
 		if out.QR, err = qr.Encode(address, qr.M); err != nil {

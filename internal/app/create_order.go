@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -74,7 +73,7 @@ func (a *App) lease(now time.Time) store.Lease {
 type choice struct {
 	app    *App
 	call   *checkout.Call
-	about  checkout.Order // what they were asked about
+	about  [8]string // what they were asked about
 	routed *checkout.Routing
 }
 
@@ -91,12 +90,11 @@ func (c *choice) make(ctx context.Context, name *string, o *checkout.Order) erro
 		}
 		return err
 	}
-	about := checkout.Order{
-		ProjectID: o.ProjectID, Type: o.Type, FiatAmount: o.FiatAmount, FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
-		Network: o.Network, Country: o.Country, WalletAddress: o.WalletAddress, WalletTag: o.WalletTag,
+	about := [8]string{
+		string(o.Type), o.FiatAmount.String(), o.FiatCurrency, o.CryptoCurrency, o.Network, o.Country, o.WalletAddress, o.WalletTag,
 	}
-	if c.routed == nil || !reflect.DeepEqual(about, c.about) {
-		routed, err := c.app.RouteOrder(ctx, c.call, &about)
+	if c.routed == nil || about != c.about {
+		routed, err := c.app.RouteOrder(ctx, c.call, o)
 		if err != nil {
 			return err
 		}

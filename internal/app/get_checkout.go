@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"time"
 
+	"rsc.io/qr"
+
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/store"
 	"github.com/sliproad/sliproad/internal/vault"
@@ -26,7 +28,9 @@ type Checkout struct {
 	Order       *checkout.Order // nil: none yet
 	GatewayName string          // of the order
 	CheckoutURL string          // where the order can still be paid; empty: nowhere
+	DepositQR   *qr.Code        // of the address to which the payer must send the crypto; nil: there is nothing to send now
 	Full        bool            // by the clientSecret; the return page's token shows less
+	Routed      bool            // an order that names no gateway is routed by the server
 }
 
 // GetCheckout reads a session for the hosted page: whole for one who holds its clientSecret, and where it stands for one who
@@ -40,7 +44,7 @@ func (a *App) GetCheckout(ctx context.Context, call *checkout.Call, id checkout.
 	if err != nil {
 		return nil, err
 	}
-	page := &Checkout{Session: s, Full: full}
+	page := &Checkout{Session: s, Full: full, Routed: call.Project.DefaultGateway == checkout.GatewayAuto}
 	if s.OrderID == "" {
 		return page, nil
 	}
@@ -60,6 +64,9 @@ func (a *App) describeOrder(page *Checkout, now time.Time) {
 	}
 	if payable(o, now) == nil {
 		page.CheckoutURL = o.CheckoutURL
+	}
+	if o.AwaitsDeposit(now) && (o.Status == checkout.OrderCreated || o.Status == checkout.OrderPending) {
+		page.DepositQR, _ = qr.Encode(o.Deposit.Address, qr.M) // the address is shown without a code if it is too long for one
 	}
 }
 

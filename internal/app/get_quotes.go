@@ -38,12 +38,13 @@ type QuoteFailure struct {
 	Message string
 	Cause   error // not told; nil: the gateway refused as gateways do
 
-	Eligible bool // the gateway would take the order all the same
+	Eligible bool // the gateway may take the order all the same: it gives no quotes, or failed to
 }
 
 // GetQuotes asks all gateways of the project for their price, at once and under one deadline (contract §6). The best
 // comes first: a buyer gets most crypto for the fiat amount, a seller pays least of it; of equal ones the project's default
-// gateway comes first. A gateway that fails, or is too slow, is a failure among the others.
+// gateway comes first. A gateway that fails, or is too slow, is a failure among the others; one that the project's rule does not
+// allow is not asked.
 func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.QuoteQuery) (*Quotes, error) {
 	o, err := q.Order()
 	if err != nil {
@@ -62,6 +63,13 @@ func (a *App) GetQuotes(ctx context.Context, call *checkout.Call, q *checkout.Qu
 	gateways, err := a.gatewaysOf(ctx, call.Project.ID)
 	if err != nil {
 		return nil, err
+	}
+	rules, err := a.DB.RoutingRules(ctx, call.Project.ID)
+	if err != nil {
+		return nil, err
+	}
+	if rule := rules.For(o); rule != nil {
+		gateways = slices.DeleteFunc(gateways, func(g gateway.Gateway) bool { return !rule.Allows(g.Describe().ID) })
 	}
 	answers, err := a.askAll(ctx, call, gateways, quoteQuestion{o, method, CallQuote, QuoteTimeout})
 	if err != nil {
@@ -168,15 +176,15 @@ func quoteFailure(ctx context.Context, id string, err error) *QuoteFailure {
 	case err == nil:
 		return nil
 	case errors.As(err, &told):
-		return &QuoteFailure{Gateway: id, Code: told.Code, Message: told.Message, Cause: errors.Unwrap(told), Eligible: errors.Is(err, errNoQuoter)}
+		return &QuoteFailure{Gateway: id, Code: told.Code, Message: told.Message, Cause: errors.Unwrap(told), Eligible: errors.Is(err, errNoQuoter) || told.Code == checkout.CodeGatewayUnavailable}
 	case ctx.Err() != nil:
-		return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: slowGateway, Cause: err}
+		return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: slowGateway, Cause: err, Eligible: true}
 	}
 	message := "The gateway failed."
 	if errors.Is(err, errUnhealthy) {
 		message = "The gateway has failed or been slow too often lately; it is asked again in a while."
 	}
-	return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: message, Cause: err}
+	return &QuoteFailure{Gateway: id, Code: checkout.CodeGatewayUnavailable, Message: message, Cause: err, Eligible: true}
 }
 
 // better is negative where a is better for the payer than b: a buyer gets more crypto for the money, a seller pays less of it.

@@ -42,10 +42,12 @@ const (
 
 // GatewayCall is a call of a gateway that is over.
 type GatewayCall struct {
+	Project checkout.ProjectID
 	Gateway string
 	Kind    GatewayCallKind
 	Outcome GatewayCallOutcome
 	Took    time.Duration
+	Err     error // why it failed, or refused; without secrets
 }
 
 type healthKey struct {
@@ -190,7 +192,7 @@ func (a *App) watch(ctx context.Context, key healthKey, began time.Time, given t
 	}
 	a.health.record(key, a.now(), outcome == CallFailed || outcome == CallSlow)
 	if a.GatewayCalled != nil {
-		a.GatewayCalled(GatewayCall{key.gateway, key.kind, outcome, took})
+		a.GatewayCalled(GatewayCall{key.project, key.gateway, key.kind, outcome, took, err})
 	}
 	return took
 }

@@ -227,6 +227,9 @@ func TestQuoteFailures(t *testing.T) {
 		}
 		for _, f := range got.Failures {
 			unavailable := f.Code == checkout.CodeGatewayUnavailable
+			if f.Eligible != (unavailable || f.Gateway == "silent") {
+				t.Errorf("%s: may take the order all the same: %v", f.Gateway, f.Eligible)
+			}
 			if strings.Contains(f.Message, "secret") || (f.Cause != nil) != unavailable {
 				t.Errorf("%s: %q because %v", f.Gateway, f.Message, f.Cause)
 			}

@@ -155,9 +155,9 @@ func inRuleOrder(gateways []gateway.Gateway, rule *checkout.RoutingRule) []gatew
 
 // kept is a candidate that an error keeps from being chosen.
 func kept(c checkout.Candidate, err error) checkout.Candidate {
-	c.Outcome, c.Code, c.Message = checkout.OutcomeIneligible, checkout.CodeGatewayUnavailable, "The gateway failed."
+	c.Outcome, c.Code, c.Message, c.Cause = checkout.OutcomeIneligible, checkout.CodeGatewayUnavailable, "The gateway failed.", err
 	if told, ok := errors.AsType[*checkout.Error](err); ok {
-		c.Code, c.Message = told.Code, clip(told.Message)
+		c.Code, c.Message, c.Cause = told.Code, clip(told.Message), told.Unwrap()
 	}
 	if c.Code == checkout.CodeGatewayUnavailable {
 		c.Outcome = checkout.OutcomeUnhealthy
@@ -267,7 +267,7 @@ func (q *quoteAnswer) class() int {
 func (q *quoteAnswer) candidate() checkout.Candidate {
 	c := checkout.Candidate{Gateway: q.gateway.ID, Outcome: checkout.OutcomeNext, TookMS: q.took.Milliseconds()}
 	if q.failure != nil {
-		c.Code, c.Message = q.failure.Code, clip(q.failure.Message)
+		c.Code, c.Message, c.Cause = q.failure.Code, clip(q.failure.Message), q.failure.Cause
 		if q.class() == 2 {
 			c.Outcome = checkout.OutcomeIneligible
 		}

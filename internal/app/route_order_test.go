@@ -273,6 +273,11 @@ func TestAutoRules(t *testing.T) {
 			t.Errorf("%s: by the rule %q", c.rules, got)
 		}
 	}
+	q, err := m.app.GetQuotes(t.Context(), m.app.NewCall(netip.Addr{}), question(m.project.ID, checkout.Buy))
+	must(t, err)
+	if quotes, failures := told(q); !slices.Equal(quotes, []string{"three 0.001 best"}) || len(failures) != 0 {
+		t.Errorf("quotes by the rule: %q, %q", quotes, failures)
+	}
 	m.rules(`{"rules": []}`)
 	o, err := m.routed()
 	if err != nil || o.Gateway != "sandbox" || o.Routing.Rule != "" {

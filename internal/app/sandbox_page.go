@@ -19,11 +19,15 @@ func (a *App) SandboxOrder(ctx context.Context, project checkout.ProjectID, id c
 	return found("order", o, err)
 }
 
-// SandboxPay has the sandbox notify what the payer chose on its payment page.
+// SandboxPay has the sandbox notify what the payer chose on its payment page. A sale that is to be told where the crypto goes is
+// told so first, and can be completed after that.
 func (a *App) SandboxPay(ctx context.Context, project checkout.ProjectID, id checkout.OrderID, token string, status checkout.OrderStatus) (*checkout.Order, error) {
 	o, err := a.SandboxOrder(ctx, project, id, token)
 	if err != nil || o.Status.Final() {
 		return o, err
+	}
+	if status == checkout.OrderCompleted && a.Sandbox.TellsDeposit(o) {
+		return a.notifySandbox(ctx, o, checkout.OrderPending)
 	}
 	if status == checkout.OrderCompleted {
 		if o, err = a.notifySandbox(ctx, o, checkout.OrderProcessing); err != nil {

@@ -105,11 +105,14 @@ func SameAddress(a, b string) bool {
 }
 
 // SameWallet tells whether two valid addresses on the network are the same wallet, in whatever form each is written. It is for
-// comparing what a gateway writes with what was ordered: of two addresses that differ in letter case alone, at most one has a
-// right checksum.
+// comparing what a gateway writes with what was ordered. Of two addresses that differ in letter case alone, at most one has a right
+// checksum; where there is none, letter case counts.
 func SameWallet(network, a, b string) bool {
-	if network == "ton" {
+	switch network {
+	case "ton":
 		return rawTON(a) == rawTON(b)
+	case "solana":
+		return a == b
 	}
 	return lowerASCII(withoutScheme(a)) == lowerASCII(withoutScheme(b))
 }

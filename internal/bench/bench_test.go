@@ -45,7 +45,7 @@ func TestBenchRuns(t *testing.T) {
 	}
 	rows := []string{
 		"(a) bare echo", "(b) POST /v1/sessions", "(b) POST, customer known", "(c) the same, a commit each", "(d) GET /v1/sessions/{id}",
-		"(e) POST …/{id}/order", "(f) list, first page of 100 ", "(f) list, deep cursor in 10 k", "aim: get at 64 connections",
+		"(e) POST …/{id}/order", "(m) order, which names its gateway", "(m) order, routed among three", "(f) list, first page of 100 ", "(f) list, deep cursor in 10 k", "aim: get at 64 connections",
 	}
 	if missing := notInstalled(); missing == nil || os.Getenv("SLIPROAD_REQUIRE_ENGINES") != "" {
 		rows = append(

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,6 +49,8 @@ type bench struct {
 	server    *process // commits in groups, as delivered
 	naive     *process // a commit for each request
 	lists     *process
+	routed    *process     // with accounts at gateways
+	prices    *http.Server // of these gateways
 	large     seeded
 	small     seeded
 	pg        postgres
@@ -84,7 +87,13 @@ func (b *bench) plan() []*leg {
 		{name: "get", title: "(d) GET /v1/sessions/{id}", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getSession)},
 		{name: "shell", title: "(l) hosted checkout, the page", conns: 64, targets: on(&b.server), profile: true, make: b.loadGet(&b.server, getPage)},
 		{name: "checkout", title: "(l) hosted checkout, its session", conns: 64, targets: on(&b.server), make: b.loadGet(&b.server, getCheckout)},
-		{name: "order", title: "(e) POST …/{id}/order", conns: 64, targets: on(&b.server), profile: true, make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, b.server) }},
+		{name: "order", title: "(e) POST …/{id}/order", conns: 64, targets: on(&b.server), profile: true, make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, b.server, 64, "") }},
+		{name: "order-named", title: "(m) order, which names its gateway", conns: 16, targets: on(&b.routed), make: func(ctx context.Context) (work, error) {
+			return b.loadOrder(ctx, b.routed, 16, `,"gateway":"sandbox"`)
+		}},
+		{name: "order-routed", title: "(m) order, routed among three", conns: 16, targets: on(&b.routed), profile: true, make: func(ctx context.Context) (work, error) {
+			return b.loadOrder(ctx, b.routed, 16, `,"gateway":"auto"`)
+		}},
 		echo(256), create(256),
 	}
 	var legs []*leg
@@ -138,6 +147,11 @@ func (b *bench) prepare(ctx context.Context, legs []*leg) error {
 			return err
 		}
 	}
+	if need[&b.routed] {
+		if err := b.prepareRoutes(ctx, binary); err != nil {
+			return err
+		}
+	}
 	return b.preparePostgres(ctx, binary, legs)
 }
 
@@ -159,10 +173,13 @@ func (b *bench) serve(ctx context.Context, binary, name string, env ...string) (
 
 func (b *bench) stop() error {
 	var errs []error
-	for _, p := range []*process{b.echo, b.server, b.naive, b.lists, b.pg.server, b.pg.second} {
+	for _, p := range []*process{b.echo, b.server, b.naive, b.lists, b.routed, b.pg.server, b.pg.second} {
 		if p != nil {
 			errs = append(errs, p.stop())
 		}
+	}
+	if b.prices != nil {
+		errs = append(errs, b.prices.Close())
 	}
 	if b.pg.cluster != nil {
 		errs = append(errs, b.pg.cluster.Close())
@@ -199,7 +216,7 @@ func (b *bench) measure(ctx context.Context, l *leg) error {
 // request makes the bytes of a request. Echo and server get the same headers.
 func request(method, path, key, body string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n", method, path, key)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.42\r\nAuthorization: Bearer %s\r\n", method, path, key)
 	if body != "" {
 		fmt.Fprintf(&b, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
 	}
@@ -325,8 +342,9 @@ func getCheckout(p *process, c created) []byte {
 }
 
 // loadOrder first creates sessions for as long as the leg runs. An order is two writes where a session is one, so they
-// suffice; should they not, the leg ends early, and its rate is over the time it took.
-func (b *bench) loadOrder(ctx context.Context, p *process) (work, error) {
+// suffice; should they not, the leg ends early, and its rate is over the time it took. More is added to the
+// body.
+func (b *bench) loadOrder(ctx context.Context, p *process, conns int, more string) (work, error) {
 	w := b.window()
 	all, err := b.createMany(ctx, p, window{measure: w.warm + w.measure})
 	if err != nil {
@@ -336,9 +354,9 @@ func (b *bench) loadOrder(ctx context.Context, p *process) (work, error) {
 	first := all[0]
 	template := request("POST", "/v1/sessions/"+string(first.id)+"/order", p.project.PublicKey,
 		`{"clientSecret":"`+string(first.secret)+`","fiatAmount":"100.00","fiatCurrency":"USD","cryptoCurrency":"ETH","network":"ethereum",`+
-			`"walletAddress":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","email":"payer@example.com"}`)
+			`"walletAddress":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","email":"payer@example.com"`+more+`}`)
 	idAt, secretAt := bytes.Index(template, first.id), bytes.Index(template, first.secret)
-	return load{addr: p.addr, conns: 64, want: 201, source: func(int) func() []byte {
+	return load{addr: p.addr, conns: conns, want: 201, source: func(int) func() []byte {
 		r := bytes.Clone(template)
 		return func() []byte {
 			i := next.Add(1) - 1

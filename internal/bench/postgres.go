@@ -49,7 +49,7 @@ func (b *bench) planPostgres() []*leg {
 		{name: "pg-get", title: "(i) GET on PostgreSQL", conns: 64, targets: on(&p.server), profile: true, make: b.loadGet(&p.server, getSession)},
 		{
 			name: "pg-order", title: "(j) order on PostgreSQL", conns: 64, targets: on(&p.server),
-			make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, p.server) },
+			make: func(ctx context.Context) (work, error) { return b.loadOrder(ctx, p.server, 64, "") },
 		},
 	}
 }

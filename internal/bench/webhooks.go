@@ -202,7 +202,7 @@ func (b *bench) orderCost(ctx context.Context, p *process, r *receiver, out io.W
 }
 
 func (b *bench) orderRate(ctx context.Context, p *process) (float64, error) {
-	l, err := b.loadOrder(ctx, p)
+	l, err := b.loadOrder(ctx, p, 64, "")
 	if err != nil {
 		return 0, err
 	}

@@ -244,13 +244,17 @@ type addressError string
 
 func (e addressError) Error() string { return string(e) }
 
-// WalletQuestion checks a payer's question about an address, and folds its network. The address itself is not judged.
-func WalletQuestion(p *Problems, network, address *string) (string, string, error) {
+// WalletQuestion checks a payer's question about an address and the tag beside it, which may be nil, and folds its network.
+// Neither is judged.
+func WalletQuestion(p *Problems, network, address, tag *string) (string, string, error) {
 	folded := checkRequired(p, "network", network, foldNetwork)
 	if address == nil {
 		requireText(p, "address", nil)
 	} else {
 		checkText(p, "address", *address, MaxAddressChars)
+	}
+	if tag != nil {
+		checkText(p, "tag", *tag, MaxAddressChars)
 	}
 	if err := p.Err(); err != nil {
 		return "", "", err

@@ -46,6 +46,13 @@ func checkTag(p *Problems, field, network, address, tag string) {
 	p.AddError(field, check(tag))
 }
 
+// TagFits tells whether an order would take the memo or tag beside the address.
+func TagFits(network, address, tag string) bool {
+	var p Problems
+	checkTag(&p, "tag", network, address, tag)
+	return p.Err() == nil
+}
+
 // ForGateway is the order as its gateway is told of it: a tag that is inside the address stands beside it.
 func (o *Order) ForGateway() *Order {
 	address, tag := asset.SplitTag(o.Network, o.WalletAddress)

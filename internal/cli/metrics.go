@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"log/slog"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sliproad/sliproad/internal/app"
@@ -11,11 +14,13 @@ import (
 type gatewayMetrics struct {
 	calls *prometheus.HistogramVec
 	open  *prometheus.Desc
+	log   *slog.Logger
 	app   *app.App // set once there is one
 }
 
-func newGatewayMetrics() *gatewayMetrics {
+func newGatewayMetrics(log *slog.Logger) *gatewayMetrics {
 	return &gatewayMetrics{
+		log: log,
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sliproad_gateway_call_duration_seconds", Help: "How long calls of gateways took, by what for (quote, offer, order) and how they ended (ok, refused, failed, slow).",
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10},
@@ -24,8 +29,14 @@ func newGatewayMetrics() *gatewayMetrics {
 	}
 }
 
+// called counts a call. Why one failed that was to route or make an order stands in the log, as the order may well go elsewhere; of
+// public quotes the API says so itself.
 func (m *gatewayMetrics) called(c app.GatewayCall) {
 	m.calls.WithLabelValues(c.Gateway, string(c.Kind), string(c.Outcome)).Observe(c.Took.Seconds())
+	if c.Kind == app.CallQuote || c.Outcome == app.CallOK || c.Outcome == app.CallRefused {
+		return
+	}
+	m.log.Warn("a gateway failed or was slow", "project", c.Project, "gateway", c.Gateway, "call", c.Kind, "outcome", c.Outcome, "took", c.Took.Round(time.Millisecond), "error", c.Err)
 }
 
 // Describe implements prometheus.Collector.

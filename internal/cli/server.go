@@ -156,7 +156,7 @@ func (srv *server) open(ctx context.Context, migrate bool) error {
 	}
 	srv.egress = egress.New(s.webhookPolicy, checkout.DeliveryTimeout)
 	test := sandbox.New(public, s.ring)
-	calls := newGatewayMetrics()
+	calls := newGatewayMetrics(srv.log)
 	srv.app = app.New(app.Config{
 		DB: srv.db, Ring: s.ring, Countries: countries, Providers: providers(test), Sandbox: test, HostileSandbox: s.hostile, PublicURL: public, Egress: srv.egress,
 		GatewayTimeout: s.gatewayTimeout, Step: crashStep, GatewayCalled: calls.called,

@@ -39,6 +39,7 @@ func getCheckout(s *Server, x *exchange) (int, any, error) {
 func checkAddress(s *Server, x *exchange) (int, any, error) {
 	in := &app.CheckAddress{CheckoutQuery: checkoutQuery(x)}
 	in.Network, in.Address = x.body.text(&in.Problems, "network"), x.body.text(&in.Problems, "address")
+	in.Tag = x.body.text(&in.Problems, "tag")
 	out, err := s.App.CheckAddress(x.r.Context(), x.call, x.sessionID(), in)
 	if err != nil {
 		return 0, nil, err
@@ -77,7 +78,7 @@ func presentCheckout(c *app.Checkout, call *checkout.Call) api.HostedCheckout {
 		Access: "status", SourceCurrency: whole.SourceCurrency, Destination: whole.DestinationCurrency, Network: whole.Network,
 		FieldLocks: map[string]api.FieldLock{}, Warnings: []api.Warning{}, RedirectURL: whole.RedirectURL,
 		PartnerOrigins: append([]string{}, call.Project.AllowedOrigins...),
-		ExpiresAt:      whole.ExpiresAt, CreatedAt: whole.CreatedAt, Now: timeText(call.Now), Order: presentCheckoutOrder(c),
+		ExpiresAt:      whole.ExpiresAt, CreatedAt: whole.CreatedAt, Now: timeText(call.Now), Order: presentCheckoutOrder(c), Routed: c.Routed,
 	}
 	if coin, ok := asset.LookupAsset(c.Session.DestinationCurrency); ok {
 		out.CryptoName = &coin.Name
@@ -85,7 +86,7 @@ func presentCheckout(c *app.Checkout, call *checkout.Call) api.HostedCheckout {
 	if currency, ok := money.LookupCurrency(c.Session.SourceCurrency); ok {
 		out.MinorUnits = &currency.MinorUnits
 	}
-	out.NetworkName = networkName(c.Session.Network)
+	out.NetworkName, out.TagName = networkName(c.Session.Network), tagName(c.Session.Network)
 	if c.Full {
 		out.Access, out.SourceAmount, out.Country = "full", whole.SourceAmount, whole.Country
 		out.DestinationAddress, out.DestinationTag = whole.DestinationAddress, whole.DestinationTag
@@ -100,6 +101,12 @@ func networkName(id string) *string {
 	return optional(network.Name)
 }
 
+// tagName is what people call the tag beside an address of the network, nil where there is none.
+func tagName(id string) *string {
+	network, _ := asset.LookupNetwork(id)
+	return optional(network.TagName())
+}
+
 func presentCheckoutOrder(c *app.Checkout) *api.HostedOrder {
 	o := c.Order
 	if o == nil {
@@ -109,7 +116,10 @@ func presentCheckoutOrder(c *app.Checkout) *api.HostedOrder {
 		OrderID: string(o.ID), Status: string(o.Status), Gateway: o.Gateway, GatewayName: c.GatewayName,
 		FiatAmount: o.FiatAmount.String(), FiatCurrency: o.FiatCurrency, CryptoCurrency: o.CryptoCurrency,
 		CryptoAmount: optional(o.CryptoAmount.String()), Network: o.Network, NetworkName: networkName(o.Network), TransactionHash: optional(o.TransactionHash),
-		CreatedAt: timeText(o.CreatedAt), CheckoutExpiresAt: timeText(o.CheckoutExpiresAt()), Deposit: deposit(o),
+		CreatedAt: timeText(o.CreatedAt), CheckoutExpiresAt: timeText(o.CheckoutExpiresAt()),
+	}
+	if d := deposit(o); d != nil {
+		out.Deposit = &api.HostedDeposit{Deposit: *d, QR: presentQR(c.DepositQR)}
 	}
 	if c.Full {
 		out.WalletAddress, out.WalletTag, out.CheckoutURL = optional(o.WalletAddress), optional(o.WalletTag), optional(c.CheckoutURL)
@@ -121,6 +131,7 @@ func presentAddress(c *app.CheckedAddress) api.CheckedAddress {
 	return api.CheckedAddress{
 		Network: c.Network, NetworkName: optional(c.NetworkName), Checked: c.Checked, Valid: c.Valid, Problem: optional(string(c.Problem)),
 		Suggestion: optional(c.Suggestion), LooksLike: append([]string{}, c.LooksLike...), QR: presentQR(c.QR),
+		TagName: optional(c.TagName), AddressTag: optional(c.AddressTag), TagValid: c.TagValid,
 	}
 }
 

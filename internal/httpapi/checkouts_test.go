@@ -192,7 +192,7 @@ func TestCheckoutWhole(t *testing.T) {
 	want := map[string]any{
 		"sessionId": h.id, "projectId": string(w.project), "mode": "test", "type": "onramp", "status": "pending", "access": "full",
 		"sourceAmount": "100.00", "sourceCurrency": "EUR", "minorUnits": json.Number("2"), "destinationCurrency": "USDC", "cryptoName": "USD Coin", "network": "base", "networkName": "Base",
-		"destinationAddress": doubtful, "destinationTag": nil, "country": "DE", "redirectUrl": "https://shop.example/done?x=1", "partnerOrigins": []any{},
+		"tagName": nil, "routed": false, "destinationAddress": doubtful, "destinationTag": nil, "country": "DE", "redirectUrl": "https://shop.example/done?x=1", "partnerOrigins": []any{},
 		"createdAt": created, "now": created, "expiresAt": "2026-03-01T12:30:00Z", "order": nil,
 		"fieldLocks": map[string]any{
 			"destinationAddress": locked, "network": locked, "destinationCurrency": locked, "sourceCurrency": locked,

@@ -169,7 +169,7 @@ func presentCrypto(a gateway.Asset) api.SupportedCrypto {
 	for i, on := range a.Networks {
 		one := api.SupportedNetwork{ID: on.Network, Name: on.Network, MinAmount: optional(on.Min.String()), MaxAmount: optional(on.Max.String())}
 		if network, ok := asset.LookupNetwork(on.Network); ok {
-			one.Name = network.Name
+			one.Name, one.TagName = network.Name, optional(network.TagName())
 		}
 		if on.Network == coin.DefaultNetwork() {
 			preferred = i

@@ -163,6 +163,9 @@ func TestLanguageStates(t *testing.T) {
 		}
 		sessions[status] = s.Attributes.CheckoutURL
 	}
+	s, o := h.depositing(t)
+	h.move(t, o.ID, "pending")
+	sessions["deposit"] = s.Attributes.CheckoutURL
 	unknown, _, _ := strings.Cut(sessions["waiting"], "#")
 	sessions["unknown"] = strings.Replace(unknown, "/sess_", "/sess_x", 1) + "#sess_secret_x"
 	for _, l := range languages {

@@ -3,6 +3,7 @@ package sliproadtest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -26,7 +27,8 @@ func Build(tb testing.TB, tags ...string) string {
 	return path
 }
 
-// build compiles beside the final name and renames, so that no test of another process runs half a file.
+// build compiles beside the final name and renames, so that no test of another process runs half a file. It begins with the
+// binary of an earlier build, which is not linked again if it is up to date.
 func build(tag string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -40,12 +42,32 @@ func build(tag string) (string, error) {
 		final += "-" + strings.ReplaceAll(tag, ",", "-")
 	}
 	fresh := fmt.Sprintf("%s.%d", final, os.Getpid())
+	if err := copyFile(fresh, final); err != nil {
+		return "", err
+	}
 	cmd := exec.Command("go", "build", "-tags", tag, "-o", fresh, "./cmd/sliproad")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./cmd/sliproad: %w\n%s", err, out)
 	}
 	return final, os.Rename(fresh, final)
+}
+
+// copyFile copies a program, if it is there.
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
+	if err == nil {
+		_, err = io.Copy(out, in)
+		err = errors.Join(err, out.Close())
+	}
+	return errors.Join(err, in.Close())
 }
 
 // dependOnSource looks at the source of the command, so that `go test` sees what the test depends on, and doesn't take an

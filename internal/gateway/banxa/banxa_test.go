@@ -209,11 +209,12 @@ func suite(server, unheard http.Handler) gatewaytest.Case {
 					"{ip}", `["{ip}"]`, `{"ip":"{ip}"`, `{"ip":"{address}"}`, `{"ip":"{}{ip}"}`, `{"ip":true}`, `{"fiatAmount":"{ip}"}`, `{"x":"{ip}","metadata":"{hash}"}`,
 				},
 			},
+			Another: gateway.Settings{"apiSecret": "another's"},
 		},
 		Order: order(), Refusals: refusals, Statuses: statuses, Unknown: "completeMaybe",
 		Checkouts: checkouts, NeedsAddress: true, BindsAddress: true, Quotes: quotes(),
 		Notify: func(o *checkout.Order, status, id string, now time.Time) gateway.Notification {
-			return signed(told(string(o.ID), status, id), now)
+			return signed(toldOf(o, status, id), now)
 		},
 		SignatureHeader: "Authorization", Tolerance: time.Hour, Now: now,
 		Unreadable: func(*checkout.Order, time.Time) map[string]gateway.Notification {
@@ -236,7 +237,7 @@ func suite(server, unheard http.Handler) gatewaytest.Case {
 		},
 		Polled: func(t *testing.T, o *checkout.Order, status string) http.Handler {
 			t.Helper()
-			return &fake{t: t, orders: []map[string]any{listed("ord_other", "complete", "b0"), listed(string(o.ID), status, "b1")}}
+			return &fake{t: t, of: o, orders: []map[string]any{listed("ord_other", "complete", "b0"), listedOf(o, status, "b1")}}
 		},
 		Unheard: unheard,
 	}

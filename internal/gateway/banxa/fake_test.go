@@ -1,6 +1,7 @@
 package banxa_test
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gateway/gatewaytest"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -101,6 +103,28 @@ func told(reference, status, id string) string {
 		"usd_exchange_rate":"1.4923330","transaction_hash":"0","metadata":[]}`, id, status, external, side)
 }
 
+// sides are what Banxa calls buying and selling.
+var sides = map[checkout.OrderType]string{checkout.Buy: "BUY", checkout.Sell: "SELL"}
+
+// toldOf tells of the order what was ordered. A member that means nothing makes each notification another.
+func toldOf(o *checkout.Order, status, id string) string {
+	var members map[string]any
+	if err := json.Unmarshal([]byte(told(string(o.ID), status, cmp.Or(o.ExternalOrderID, id))), &members); err != nil {
+		panic(err)
+	}
+	members["order_type"], members["crypto_coin"], members["fiat_currency"], members["status_id"] = sides[o.Type], o.CryptoCurrency, o.FiatCurrency, id
+	raw, _ := json.Marshal(members)
+	return string(raw)
+}
+
+// listedOf is the order in the answers of the API.
+func listedOf(o *checkout.Order, status, id string) map[string]any {
+	reference := "ord_" + map[checkout.OrderType]string{checkout.Buy: "b", checkout.Sell: "s"}[o.Type]
+	all := listed(reference, status, cmp.Or(o.ExternalOrderID, id))
+	all["externalId"], all["externalCustomerId"] = o.ID, o.CustomerID
+	return all
+}
+
 // deposit is an address of Banxa's.
 const deposit = "0x03EA4c7ED1d8199510017D88f2783Ef43ab5a4fd"
 
@@ -123,6 +147,7 @@ func listed(reference, status, id string) map[string]any {
 type fake struct {
 	t      *testing.T
 	orders []map[string]any
+	of     *checkout.Order // that is asked for; nil: order()
 	made   atomic.Int32
 }
 
@@ -147,7 +172,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	then, ok := routes[r.Method+" "+r.URL.Path]
 	switch {
-	case !ok || r.Host != "api.banxa-sandbox.com":
+	case !ok || !gatewaytest.Meant(r, "api.banxa-sandbox.com"):
 		f.wrong(w, http.StatusNotFound, "%s %s %s", r.Method, r.Host, r.URL.Path)
 	case r.Header.Get("x-api-key") != apiKey || r.Header.Get("Authorization") != "":
 		f.wrong(w, http.StatusUnauthorized, "x-api-key %q", r.Header.Get("x-api-key"))
@@ -203,7 +228,16 @@ func (f *fake) quote(w http.ResponseWriter, r *http.Request) {
 
 func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if q.Get("start") != "2026-08-31" || q.Get("end") != "2026-09-02" || q.Get("externalCustomerId") != string(order().CustomerID) {
+	of := order()
+	if f.of != nil {
+		of = *f.of
+	}
+	if f.of == nil && gatewaytest.Outside(r) { // a real server asks for any of its orders
+		of.CustomerID = checkout.CustomerID(q.Get("externalCustomerId"))
+		of.CreatedAt = gatewaytest.Clock(r, now)
+	}
+	day := func(plus int) string { return of.CreatedAt.UTC().AddDate(0, 0, plus).Format(time.DateOnly) }
+	if q.Get("start") != day(-1) || q.Get("end") != day(1) || q.Get("externalCustomerId") != string(of.CustomerID) {
 		f.wrong(w, http.StatusBadRequest, "a list of %v", q)
 		return
 	}

@@ -2,7 +2,7 @@
 // hands it to Run; docs/gateways.md tells how.
 //
 // It talks to no gateway by itself: where a gateway calls a server, its test provides one as a handler, and the suite stands
-// between the two. Invariant: what passes here can't be made to believe a forged notification, to end an order by a status
+// between the two. In the end it starts the real server and drives it from outside, with that handler as the gateway. Invariant: what passes here can't be made to believe a forged notification, to end an order by a status
 // that we don't know, to take a fault for an answer, or to tell a secret in an error.
 package gatewaytest
 
@@ -42,7 +42,8 @@ type Case struct {
 
 	Quotes []Quote
 
-	// Notify makes a genuine notification that the order has got the gateway's status; the same id makes a replay.
+	// Notify makes a genuine notification that the order has got the gateway's status; the same id makes a replay. From outside
+	// the order has the project, the ids and, as CheckoutURL, the gateway's URL that it really has. Of Path only the query counts.
 	Notify func(o *checkout.Order, status, id string, now time.Time) gateway.Notification
 	// Unreadable makes genuinely signed notifications that can't be read, by what is wrong with them.
 	Unreadable func(o *checkout.Order, now time.Time) map[string]gateway.Notification
@@ -63,6 +64,8 @@ type Case struct {
 	PollStatuses []Status
 	// Unheard is the gateway's server that has never heard of the order.
 	Unheard http.Handler
+	// PollsByNotification: it can only be asked about what a notification has told of.
+	PollsByNotification bool
 }
 
 // Remote is an account at a gateway that is asked over the network.
@@ -72,8 +75,14 @@ type Remote struct {
 	// Server is a fake of the gateway's servers, whatever their hosts, in good health. It verifies each request by the
 	// documentation, and fails its test where one is wrong.
 	Server http.Handler
+	// APIPath is the path of the API's base URL, which an apiBaseURL needs too, such as /api; empty: none.
+	APIPath string
 	// Malformed are values that the settings must not have, by their keys.
 	Malformed map[string][]string
+	// Another are the secrets by which another account verifies its notifications, and takes none of this one's.
+	Another gateway.Settings
+	// Unregistered: it is in no server's registry, so that nothing is tried from outside.
+	Unregistered bool
 }
 
 // Refusal is a change of the order by which the gateway stops serving it.
@@ -162,6 +171,7 @@ func Run(t *testing.T, c Case) {
 		t.Run("settings", c.testSettings)
 		t.Run("faults", c.testFaults)
 		t.Run("load", c.testLoad)
+		t.Run("outside", c.testOutside)
 	}
 }
 
@@ -225,13 +235,13 @@ func (c Case) secrets() []string {
 	return secrets
 }
 
-// hides tells whether the text is without secrets, plain or escaped.
+// hides wants the text, such as an error, to be without secrets, plain or escaped.
 func (c Case) hides(t *testing.T, text string) {
 	t.Helper()
 	for _, secret := range c.secrets() {
 		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			if strings.Contains(text, form) {
-				t.Errorf("an error tells a secret: %s", text)
+			if at := strings.Index(text, form); at >= 0 {
+				t.Errorf("a secret is told: %s", text[max(0, at-200):min(len(text), at+len(form)+200)])
 			}
 		}
 	}

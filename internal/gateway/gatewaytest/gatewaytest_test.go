@@ -303,7 +303,7 @@ func TestTeller(t *testing.T) {
 		Remote: &gatewaytest.Remote{
 			Provider: func(client *http.Client) gateway.Provider { return teller{client: client, does: does} }, Server: fake(),
 			Account:   gateway.Account{ProjectID: project, Mode: checkout.ModeTest, Settings: gateway.Settings{"key": secret}},
-			Malformed: map[string][]string{"key": {"another-secret"}},
+			Malformed: map[string][]string{"key": {"another-secret"}}, Unregistered: true,
 		},
 		Order: checkout.Order{ID: "ord_01", ProjectID: project, Type: checkout.Buy, FiatAmount: amount("100.00"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"},
 		Refusals: []gatewaytest.Refusal{

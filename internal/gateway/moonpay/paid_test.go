@@ -49,8 +49,8 @@ func TestPaid(t *testing.T) {
 	}
 	code := func(code string) map[string]any { return map[string]any{"code": code} }
 	n := func(text string) json.Number { return json.Number(text) }
-	bought := checkout.Paid{FiatAmount: amount("300"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum", WalletAddress: wallet}
-	sold := checkout.Paid{FiatAmount: amount("295.45"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}
+	bought := checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum", WalletAddress: wallet}
+	sold := checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}
 	with := func(p checkout.Paid, change func(p *checkout.Paid)) checkout.Paid {
 		change(&p)
 		return p
@@ -62,12 +62,12 @@ func TestPaid(t *testing.T) {
 		want   checkout.Paid
 	}{
 		{"bought", &buy, set(), bought},
-		{"fees on top", &buy, set("areFeesIncluded", false, "baseCurrencyAmount", 300), bought},
+		{"fees on top", &buy, set("areFeesIncluded", false, "baseCurrencyAmount", 100), bought},
 		{"fees who knows where", &buy, set("areFeesIncluded", nil), with(bought, func(p *checkout.Paid) { p.FiatAmount = money.Amount{} })},
 		{"of getbuytransaction", &buy, set("baseCurrencyAmount", n("45.5"), "feeAmount", n("1.7"), "extraFeeAmount", n("0.43"), "networkFeeAmount", n("2.37")), with(bought, func(p *checkout.Paid) { p.FiatAmount = amount("50") })},
 		{"of a wallet", &buy, set("baseCurrencyAmount", n("66.53"), "feeAmount", n("3.99"), "extraFeeAmount", n("0.67"), "networkFeeAmount", n("0.81")), with(bought, func(p *checkout.Paid) { p.FiatAmount = amount("72") })},
 		{"a float's noise", &buy, set("networkFeeAmount", n("0.56000000000000005")), bought},
-		{"no fees", &buy, set("feeAmount", nil, "extraFeeAmount", nil, "networkFeeAmount", nil), with(bought, func(p *checkout.Paid) { p.FiatAmount = amount("295.45") })},
+		{"no fees", &buy, set("feeAmount", nil, "extraFeeAmount", nil, "networkFeeAmount", nil), with(bought, func(p *checkout.Paid) { p.FiatAmount = amount("95.45") })},
 		{"a discount", &buy, set("feeAmountDiscount", n("0.5")), with(bought, func(p *checkout.Paid) { p.FiatAmount = money.Amount{} })},
 		{"less than no fee", &buy, set("feeAmount", n("-1")), with(bought, func(p *checkout.Paid) { p.FiatAmount = money.Amount{} })},
 		{"no discount", &buy, set("feeAmountDiscount", 0, "extraFeeAmountDiscount", nil), bought},

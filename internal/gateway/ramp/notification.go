@@ -45,6 +45,7 @@ type event struct {
 type listedAsset struct {
 	Symbol   string `json:"symbol"`
 	Chain    string `json:"chain"`
+	Address  string `json:"address"` // the token's contract
 	Decimals *int   `json:"decimals"`
 }
 
@@ -62,12 +63,6 @@ func (a *listedAsset) code() string {
 		return symbol
 	}
 	return chain + "_" + symbol
-}
-
-// is tells whether the asset is the one of the code, as far as it can be told.
-func (a *listedAsset) is(code string) bool {
-	chain, symbol := a.parts()
-	return a.code() == code || chain == "" && symbol != "" && strings.HasSuffix(code, "_"+symbol)
 }
 
 // purchase is a RampPurchase (sdk-reference). fiatValue is all that the user pays, with the fees inside.
@@ -142,7 +137,7 @@ func (g *account) ParseNotification(ctx context.Context, n gateway.Notification)
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
 	sum := sha256.Sum256(canonical)
-	u, token, err := g.told(&e, &to, hex.EncodeToString(sum[:]))
+	u, token, err := g.told(&e, to, hex.EncodeToString(sum[:]))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", gateway.ErrMalformed, err)
 	}
@@ -177,7 +172,7 @@ func (g *account) genuine(n gateway.Notification) ([]byte, bool) {
 }
 
 // told tells of the event in our terms, and the token of what it is about.
-func (g *account) told(e *event, to *reference, hash string) (u gateway.Update, token string, err error) {
+func (g *account) told(e *event, to reference, hash string) (u gateway.Update, token string, err error) {
 	if e.Type == "" {
 		return gateway.Update{}, "", errors.New("it has no type")
 	}
@@ -215,7 +210,7 @@ func checkTexts(texts ...string) error {
 }
 
 // purchased tells of the purchase, whose status is known already.
-func (g *account) purchased(p *purchase, to *reference, status checkout.OrderStatus) (gateway.Update, error) {
+func (g *account) purchased(p *purchase, to reference, status checkout.OrderStatus) (gateway.Update, error) {
 	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: p.ID, TransactionHash: p.FinalTxHash}
 	if err := checkTexts(p.ID, p.FinalTxHash, p.ReceiverAddress, p.FiatCurrency, p.Asset.Chain, p.Asset.Symbol); err != nil || p.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
@@ -227,15 +222,17 @@ func (g *account) purchased(p *purchase, to *reference, status checkout.OrderSta
 	if err != nil {
 		return gateway.Update{}, err
 	}
-	d := deal{asset: p.Asset, wallet: p.ReceiverAddress, currency: p.FiatCurrency, fiat: value.Decimal()}
+	u.Paid = g.paid(checkout.Buy, &p.Asset, p.FiatCurrency)
+	u.Paid.WalletAddress, u.Paid.FiatAmount = p.ReceiverAddress, value
 	if currency, ok := money.LookupCurrency(p.FiatCurrency); ok {
-		d.fiat = d.fiat.Round(int32(currency.MinorUnits)) // it is a float; nobody pays a part of a cent
+		// It is a float; nobody pays a part of a cent. What comes to 0 is no amount, and isn't told.
+		u.Paid.FiatAmount, _ = money.FromDecimal(value.Decimal().Round(int32(currency.MinorUnits)))
 	}
-	return g.complete(u, to, p.CryptoAmount, d)
+	return complete(u, p.CryptoAmount, &p.Asset)
 }
 
 // sold tells of the sale.
-func (g *account) sold(s *sale, to *reference, status checkout.OrderStatus) (gateway.Update, error) {
+func (g *account) sold(s *sale, to reference, status checkout.OrderStatus) (gateway.Update, error) {
 	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: s.ID, TransactionHash: s.TransactionHash}
 	if err := checkTexts(s.ID, s.TransactionHash, s.Fiat.Currency, s.Crypto.Asset.Chain, s.Crypto.Asset.Symbol); err != nil || s.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
@@ -243,41 +240,49 @@ func (g *account) sold(s *sale, to *reference, status checkout.OrderStatus) (gat
 	if status != checkout.OrderCompleted {
 		return u, nil
 	}
-	return g.complete(u, to, s.Crypto.Amount, deal{asset: s.Crypto.Asset, currency: s.Fiat.Currency})
+	u.Paid = g.paid(checkout.Sell, &s.Crypto.Asset, s.Fiat.Currency)
+	return complete(u, s.Crypto.Amount, &s.Crypto.Asset)
 }
 
-// complete adds what was paid; the crypto amount is in the smallest units. What is done but isn't what was ordered is left for
-// people to look at.
-func (g *account) complete(u gateway.Update, to *reference, units string, d deal) (gateway.Update, error) {
-	if d.asset.Decimals == nil {
+// complete adds the crypto amount, which is told in the smallest units.
+func complete(u gateway.Update, units string, a *listedAsset) (gateway.Update, error) {
+	if a.Decimals == nil {
 		return gateway.Update{}, errors.New("its asset has no decimals")
 	}
-	amount, err := gateway.BaseUnits(units, *d.asset.Decimals)
+	amount, err := gateway.BaseUnits(units, *a.Decimals)
 	if err != nil {
 		return gateway.Update{}, fmt.Errorf("the crypto amount %w", err)
 	}
-	u.CryptoAmount, u.Paid = amount, g.paid(to.kind, d)
-	if reason := to.differs(d); reason != "" {
-		u.Status, u.FailureReason = checkout.OrderProcessing, strings.ToValidUTF8(reason[:min(len(reason), maxTextBytes)], "")
-	}
+	u.CryptoAmount = amount
 	return u, nil
 }
 
-// paid is the deal in our terms. A sale's fiat amount is left out, as it is written nowhere whether its fees are inside; so is
-// where its crypto came from. Where the seller sends it, Ramp's own page shows, so that no update has a deposit.
-func (g *account) paid(kind checkout.OrderType, d deal) checkout.Paid {
-	p := checkout.Paid{WalletAddress: d.wallet}
-	if currency, ok := money.LookupCurrency(d.currency); ok {
+// paid is what was paid in our terms, as far as purchases and sales tell it alike. What is none of ours is told by Ramp's own
+// code, so that it differs from what was ordered. A sale's fiat amount is left out, as it is written nowhere whether its fees
+// are inside; so is where its crypto came from. Where the seller sends it, Ramp's own page shows, so that no update has a
+// deposit.
+func (g *account) paid(kind checkout.OrderType, a *listedAsset, fiat string) checkout.Paid {
+	code, network := g.named(kind, a)
+	p := checkout.Paid{FiatCurrency: fiat, CryptoCurrency: code, Network: network}
+	if currency, ok := money.LookupCurrency(fiat); ok {
 		p.FiatCurrency = currency.Code
-		p.FiatAmount, _ = money.FromDecimal(d.fiat) // a seller's, which is 0, stays unset
-	}
-	if coin, ok := g.serving.Of(kind).Named(d.asset.code(), ""); ok {
-		p.CryptoCurrency, p.Network = coin.Code, coin.Network
-		return p
-	}
-	if chain, symbol := d.asset.parts(); chain == "" {
-		coin, _ := asset.LookupAsset(symbol)
-		p.CryptoCurrency = coin.Code
 	}
 	return p
+}
+
+// named has our names of the asset and its network. One that Ramp doesn't list any longer may still be that of an earlier order.
+func (g *account) named(kind checkout.OrderType, a *listedAsset) (code, network string) {
+	if listed, ok := g.serving.Of(kind).Named(a.code(), ""); ok {
+		return listed.Code, listed.Network
+	}
+	chain, symbol := a.parts()
+	coin, ours := asset.LookupAsset(symbol)
+	if ours && chain == "" {
+		return coin.Code, ""
+	}
+	network = chains[chain]
+	if _, on := coin.OnNetwork(network); on && !gateway.OtherToken(symbol, network, a.Address) {
+		return coin.Code, network
+	}
+	return a.code(), ""
 }

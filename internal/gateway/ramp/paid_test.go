@@ -29,40 +29,82 @@ func set(pairs ...any) func(m map[string]any) {
 	}
 }
 
-// TestPaid looks at what purchases and sales tell of what was paid, in notifications and when asked for.
+// locked is a session of which nothing may differ.
+var locked = &checkout.Session{FieldLocks: checkout.FieldLocks{
+	checkout.LockSourceAmount: {Locked: true}, checkout.LockSourceCurrency: {Locked: true}, checkout.LockDestinationCurrency: {Locked: true},
+	checkout.LockNetwork: {Locked: true}, checkout.LockDestinationAddress: {Locked: true},
+}}
+
+// coinOf is an asset as Ramp tells it.
+func coinOf(symbol, chain string, decimals int) map[string]any {
+	coin := map[string]any{"symbol": symbol, "decimals": decimals}
+	if chain != "" {
+		coin["chain"] = chain
+	}
+	return coin
+}
+
+// TestPaid looks at what finished purchases and sales tell of what was paid, in notifications and when asked for. They are
+// completed whatever it is; with every lock, what is less or other than was ordered is to be held.
 func TestPaid(t *testing.T) {
 	t.Parallel()
 	buy := order()
 	sell := buy
 	sell.Type = checkout.Sell
-	usdc := map[string]any{"symbol": "USDC", "chain": "MATIC", "decimals": 6}
 	bought := checkout.Paid{FiatAmount: amount("100"), FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum", WalletAddress: strings.ToLower(wallet)}
 	// Whether a sale's fiat amount is with or without its fees is written nowhere, so that it isn't told.
 	sold := checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "ethereum"}
-	with := func(p checkout.Paid, change func(p *checkout.Paid)) checkout.Paid {
-		change(&p)
+	fiat := func(sum, currency string) checkout.Paid {
+		p := bought
+		p.FiatAmount, p.FiatCurrency = amount(sum), currency
 		return p
 	}
+	crypto := func(p checkout.Paid, code, network string) checkout.Paid {
+		p.CryptoCurrency, p.Network = code, network
+		return p
+	}
+	to := func(address string) checkout.Paid {
+		p := bought
+		p.WalletAddress = address
+		return p
+	}
+	bridged := coinOf("USDC", "ARBITRUM", 6)
+	bridged["address"] = "0xFF970A61A04b1cA14834A43f5dE4533eBDDB5CC8"
 	cases := []struct {
 		name   string
 		o      *checkout.Order
 		change func(m map[string]any)
 		want   checkout.Paid
+		held   bool
 	}{
-		{"bought", &buy, set(), bought},
-		{"just less than it is, as floats are", &buy, set("fiatValue", json.Number("99.99999999999999")), bought},
-		{"less", &buy, set("fiatValue", json.Number("4.34")), with(bought, func(p *checkout.Paid) { p.FiatAmount = amount("4.34") })},
-		{"a float's noise", &buy, set("fiatValue", json.Number("100.00000000000001")), bought},
-		{"another wallet and currency", &buy, set("receiverAddress", "0x1", "fiatCurrency", "eur"), with(bought, func(p *checkout.Paid) { p.WalletAddress, p.FiatCurrency = "0x1", "EUR" })},
-		{"another asset", &buy, set("asset", usdc), with(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "USDC", "polygon" })},
-		{"no asset of ours", &buy, set("asset", map[string]any{"symbol": "RON", "chain": "RONIN", "decimals": 18}), with(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
-		{"no chain", &buy, set("asset", map[string]any{"symbol": "ETH", "decimals": 18}), with(bought, func(p *checkout.Paid) { p.Network = "" })},
-		{"neither chain nor asset of ours", &buy, set("asset", map[string]any{"symbol": "RON", "decimals": 18}), with(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
-		{"no currency", &buy, set("fiatCurrency", "XQZ"), with(bought, func(p *checkout.Paid) { p.FiatCurrency, p.FiatAmount = "", money.Amount{} })},
-		{"nothing told", &buy, set("fiatCurrency", nil, "fiatValue", nil, "receiverAddress", nil), with(checkout.Paid{}, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "ETH", "ethereum" })},
-		{"sold", &sell, set(), sold},
-		{"sold for euros", &sell, set("fiat", map[string]any{"amount": "98.50", "currencySymbol": "EUR"}), with(sold, func(p *checkout.Paid) { p.FiatCurrency = "EUR" })},
-		{"sold something else", &sell, set("crypto", map[string]any{"amount": "1000000", "assetInfo": usdc}), with(sold, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "USDC", "polygon" })},
+		{"bought", &buy, set(), bought, false},
+		{"just less than it is, as floats are", &buy, set("fiatValue", json.Number("99.99999999999999")), bought, false},
+		{"a float's noise", &buy, set("fiatValue", json.Number("100.00000000000001")), bought, false},
+		{"more", &buy, set("fiatValue", 120), fiat("120", "USD"), false},
+		{"less by the fees", &buy, set("fiatValue", json.Number("98.5")), fiat("98.5", "USD"), true},
+		{"less by a cent", &buy, set("fiatValue", json.Number("99.99")), fiat("99.99", "USD"), true},
+		{"much less", &buy, set("fiatValue", json.Number("4.34")), fiat("4.34", "USD"), true},
+		{"another wallet", &buy, set("receiverAddress", "0xde0b295669a9fd93d5f28d9ec85e40f4cb697bae"), to("0xde0b295669a9fd93d5f28d9ec85e40f4cb697bae"), true},
+		{"another currency", &buy, set("fiatCurrency", "eur"), fiat("100", "EUR"), true},
+		{"a currency without cents", &buy, set("fiatCurrency", "JPY", "fiatValue", json.Number("15000.4")), fiat("15000", "JPY"), true},
+		{"no currency of ours", &buy, set("fiatCurrency", "XQZ", "fiatValue", json.Number("0.125")), fiat("0.125", "XQZ"), true},
+		{"another asset", &buy, set("asset", coinOf("USDC", "MATIC", 6)), crypto(bought, "USDC", "polygon"), true},
+		{"another network", &buy, set("asset", coinOf("ETH", "BASE", 18)), crypto(bought, "ETH", "base"), true},
+		{"by its older name", &buy, set("asset", coinOf("ETH_ETH", "", 18)), bought, false},
+		{"another by its older name", &buy, set("asset", coinOf("BASE_ETH", "", 18)), crypto(bought, "ETH", "base"), true},
+		{"no chain", &buy, set("asset", coinOf("ETH", "", 18)), crypto(bought, "ETH", ""), false},
+		{"another, no chain", &buy, set("asset", coinOf("USDC", "", 6)), crypto(bought, "USDC", ""), true},
+		{"no asset of ours", &buy, set("asset", coinOf("RON", "RONIN", 18)), crypto(bought, "RONIN_RON", ""), true},
+		{"no asset of ours on a chain that is", &buy, set("asset", coinOf("RON", "ETH", 18)), crypto(bought, "ETH_RON", ""), true},
+		{"ours on a chain that isn't", &buy, set("asset", coinOf("ETH", "RONIN", 18)), crypto(bought, "RONIN_ETH", ""), true},
+		{"neither chain nor asset of ours", &buy, set("asset", coinOf("RON", "", 18)), crypto(bought, "RON", ""), true},
+		{"nothing told", &buy, set("fiatCurrency", nil, "fiatValue", nil, "receiverAddress", nil), crypto(checkout.Paid{}, "ETH", "ethereum"), false},
+		{"sold", &sell, set(), sold, false},
+		{"sold for euros", &sell, set("fiat", map[string]any{"amount": "98.50", "currencySymbol": "EUR"}), checkout.Paid{FiatCurrency: "EUR", CryptoCurrency: "ETH", Network: "ethereum"}, true},
+		{"sold something else", &sell, set("crypto", map[string]any{"amount": "1000000", "assetInfo": coinOf("USDC", "MATIC", 6)}), crypto(sold, "USDC", "polygon"), true},
+		{"sold what is not listed", &sell, set("crypto", map[string]any{"amount": "1", "assetInfo": coinOf("SOL", "SOLANA", 9)}), crypto(sold, "SOL", "solana"), true},
+		{"sold another token of the name", &sell, set("crypto", map[string]any{"amount": "1000000", "assetInfo": bridged}), crypto(sold, "ARBITRUM_USDC", ""), true},
+		{"sold no asset of ours", &sell, set("crypto", map[string]any{"amount": "1", "assetInfo": coinOf("RON", "RONIN", 18)}), crypto(sold, "RONIN_RON", ""), true},
 	}
 	for _, tt := range cases {
 		a := accountOf()
@@ -80,15 +122,17 @@ func TestPaid(t *testing.T) {
 			}
 			told = updates
 		}
-		if diff := cmp.Diff(tt.want, told[0].Paid, byValue); diff != "" || told[0].Deposit != nil {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
 		asked, err := mustOpen(a, gatewaytest.Answer(200, string(marshal(item)))).(gateway.Poller).Poll(t.Context(), gateway.Request{Order: tt.o, Now: now})
 		if err != nil || len(asked) != 1 {
 			t.Fatalf("%s: asked: %+v, %v", tt.name, asked, err)
 		}
-		if diff := cmp.Diff(tt.want, asked[0].Paid, byValue); diff != "" {
-			t.Errorf("%s, asked (-want +got):\n%s", tt.name, diff)
+		for how, u := range map[string]gateway.Update{"notified": told[0], "asked": asked[0]} {
+			if diff := cmp.Diff(tt.want, u.Paid, byValue); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", tt.name, how, diff)
+			}
+			if u.Status != checkout.OrderCompleted || u.FailureReason != "" || u.Deposit != nil || locked.Forbids(tt.o, &u.Paid) != tt.held {
+				t.Errorf("%s, %s: %+v; to be held: %v", tt.name, how, u, tt.held)
+			}
 		}
 	}
 	updates, err := mustOpen(accountOf(), nil).ParseNotification(t.Context(), notify(&buy, "CREATED", "1", now))
@@ -97,25 +141,29 @@ func TestPaid(t *testing.T) {
 	}
 }
 
-// TestWallets looks at forms of an address that are the same, and at an order that leaves it to Ramp's page.
+// TestWallets looks at forms of an address: it is told as Ramp has it, and compared as what it is.
 func TestWallets(t *testing.T) {
 	t.Parallel()
+	const cash = "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"
 	for _, tt := range []struct {
 		ordered, paid string
-		want          checkout.OrderStatus
+		held          bool
 	}{
-		{"", wallet, checkout.OrderCompleted},
-		{"bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", checkout.OrderCompleted},
-		{"bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", "qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy", checkout.OrderProcessing},
-		{"9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM", "9wzdxwbbmkg8ztbnmquxvqrayrzzdsgydlvl9zytawwm", checkout.OrderProcessing},
+		{"bitcoincash:" + cash, cash, false},
+		{cash, "bitcoincash:" + cash, false},
+		{"bitcoincash:" + cash, "qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy", true},
 	} {
 		o := order()
-		o.WalletAddress = tt.ordered
+		o.CryptoCurrency, o.Network, o.WalletAddress = "BCH", "bitcoin-cash", tt.ordered
 		item := purchaseOf(&o, "RELEASED", "1")
-		item["receiverAddress"] = tt.paid
-		updates, err := mustOpen(accountOf(), nil).ParseNotification(t.Context(), signed(&o, marshal(map[string]any{"type": "RELEASED", "purchase": item})))
-		if err != nil || len(updates) != 1 || updates[0].Status != tt.want || updates[0].Paid.WalletAddress != tt.paid {
-			t.Errorf("%q to %q: %+v, %v", tt.ordered, tt.paid, updates, err)
+		item["receiverAddress"], item["asset"] = tt.paid, coinOf("BCH", "BCH", 8)
+		ordered := order() // for the URL's sake: what is built in has no BCH
+		updates, err := mustOpen(accountOf(), nil).ParseNotification(t.Context(), signed(&ordered, marshal(map[string]any{"type": "RELEASED", "purchase": item})))
+		if err != nil || len(updates) != 1 || updates[0].Status != checkout.OrderCompleted || updates[0].Paid.WalletAddress != tt.paid {
+			t.Fatalf("%q to %q: %+v, %v", tt.ordered, tt.paid, updates, err)
+		}
+		if locked.Forbids(&o, &updates[0].Paid) != tt.held {
+			t.Errorf("%q to %q: %+v; to be held: %v", tt.ordered, tt.paid, updates[0].Paid, tt.held)
 		}
 	}
 }

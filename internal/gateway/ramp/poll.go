@@ -108,7 +108,7 @@ func (g *account) get(ctx context.Context, call *gatewaycall.Client, paths []str
 
 // ask asks for one purchase or sale.
 func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout.Order, id, token string) (gateway.Update, error) {
-	to := reference{order: o.ID, kind: o.Type, wallet: o.WalletAddress, amount: o.FiatAmount, currency: o.FiatCurrency}
+	to := reference{order: o.ID, kind: o.Type}
 	var u gateway.Update
 	var version string
 	var err error
@@ -117,16 +117,14 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 		if err = g.get(ctx, call, salePaths, id, token, &s); err != nil {
 			return gateway.Update{}, err
 		}
-		to.asset = s.Crypto.Asset.as(o)
-		u, err = g.sold(&s, &to, s.status())
+		u, err = g.sold(&s, to, s.status())
 		version = s.Status + " " + s.Crypto.Status + " " + s.Fiat.Status + s.UpdatedAt
 	} else {
 		var p purchase
 		if err = g.get(ctx, call, purchasePaths, id, token, &p); err != nil {
 			return gateway.Update{}, err
 		}
-		to.asset = p.Asset.as(o)
-		u, err = g.purchased(&p, &to, known(statuses, p.Status))
+		u, err = g.purchased(&p, to, known(statuses, p.Status))
 		version = p.Status + p.UpdatedAt
 	}
 	if err == nil && u.ExternalOrderID != id {
@@ -138,14 +136,6 @@ func (g *account) ask(ctx context.Context, call *gatewaycall.Client, o *checkout
 	sum := sha256.Sum256([]byte("polled\n" + id + "\n" + version))
 	u.DedupKey = hex.EncodeToString(sum[:])
 	return u, nil
-}
-
-// as is the asset's own code if it is the order's asset, which may have left what Ramp serves since; else the order's, in words.
-func (a *listedAsset) as(o *checkout.Order) string {
-	if chain, symbol := a.parts(); symbol == o.CryptoCurrency && (chain == "" || chains[chain] == o.Network) {
-		return a.code()
-	}
-	return o.CryptoCurrency + " on " + o.Network
 }
 
 // status is ours for the sale's, which are named as the kinds of events are.

@@ -3,8 +3,8 @@
 //
 // It makes no purchase itself (the payer does, on Ramp's page). Sources stand beside each rule, as pages of
 // https://docs.rampnetwork.com; what they leave open is told in docs/gateways/ramp.md. Ramp has no field for our order's id, so
-// that the URL for its webhooks carries it, with what was ordered. Invariant: a notification counts only for the order whose
-// URL it came to, and completes it only if it is for what was ordered.
+// that the URL for its webhooks carries it. Whether what was paid is what was ordered is not judged here: it is told, for app to
+// compare. Invariant: a notification counts only for the order whose URL it came to.
 package ramp
 
 import (
@@ -209,8 +209,8 @@ func (g *account) OpenCheckout(_ context.Context, r gateway.Request) (gateway.Ch
 }
 
 // query has the unified parameters (search-params-migration, configuration), among which there is none for a language.
-// enabledCryptoAssets and userAddress lock; the amount is a suggestion that the payer may change, which is looked at again when
-// the notification comes.
+// enabledCryptoAssets and userAddress lock; the amount is a suggestion that the payer may change, as is the currency: what
+// was paid is told when the notification comes.
 func (g *account) query(r gateway.Request, code string) *query {
 	o, q := r.Order, &query{}
 	q.add("hostApiKey", g.a.Settings["hostApiKey"])
@@ -238,7 +238,7 @@ func (g *account) query(r gateway.Request, code string) *query {
 	if o.Type == checkout.Sell {
 		name = "offrampWebhookV3Url"
 	}
-	q.add(name, g.a.NotifyURL+"?"+g.referTo(o, code))
+	q.add(name, g.a.NotifyURL+"?"+g.referTo(o))
 	return q
 }
 

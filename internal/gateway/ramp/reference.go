@@ -7,34 +7,27 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/shopspring/decimal"
-
-	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/checkout"
-	"github.com/sliproad/sliproad/internal/money"
 )
 
 // maxReferenceBytes bounds a webhook's query.
 const maxReferenceBytes = 4096
 
 // reference is what a webhook's URL says of its order. The payer can read it, and by its code can't change it; without the
-// code, anyone could have a cheap purchase of their own reported for somebody else's order.
+// code, anyone could have a purchase of their own reported for somebody else's order.
 type reference struct {
-	order    checkout.OrderID
-	kind     checkout.OrderType
-	asset    string // Ramp's code
-	wallet   string
-	amount   money.Amount
-	currency string
+	order checkout.OrderID
+	kind  checkout.OrderType
+}
+
+// text is what the code is made of, and the query without it.
+func (r reference) text() string {
+	return url.Values{"order": {string(r.order)}, "type": {string(r.kind)}}.Encode()
 }
 
 // referTo is the query of the order's webhook URL. Ramp keeps such parameters (webhooks#passing-custom-parameters-to-webhooks).
-func (g *account) referTo(o *checkout.Order, code string) string {
-	v := url.Values{
-		"order": {string(o.ID)}, "type": {string(o.Type)}, "asset": {code}, "wallet": {o.WalletAddress},
-		"amount": {o.FiatAmount.String()}, "currency": {o.FiatCurrency},
-	}
-	text := v.Encode()
+func (g *account) referTo(o *checkout.Order) string {
+	text := reference{order: o.ID, kind: o.Type}.text()
 	return text + "&mac=" + g.authenticate(text)
 }
 
@@ -54,56 +47,9 @@ func (g *account) readReference(path string) (r reference, ok bool) {
 	if err != nil {
 		return reference{}, false
 	}
-	v := url.Values{}
-	for _, name := range []string{"order", "type", "asset", "wallet", "amount", "currency"} {
-		v.Set(name, given.Get(name))
-	}
-	if !hmac.Equal([]byte(given.Get("mac")), []byte(g.authenticate(v.Encode()))) {
+	r = reference{order: checkout.OrderID(given.Get("order")), kind: checkout.OrderType(given.Get("type"))}
+	if r.order == "" || !hmac.Equal([]byte(given.Get("mac")), []byte(g.authenticate(r.text()))) {
 		return reference{}, false
 	}
-	amount, err := money.Parse(v.Get("amount"))
-	return reference{
-		order: checkout.OrderID(v.Get("order")), kind: checkout.OrderType(v.Get("type")), asset: v.Get("asset"),
-		wallet: v.Get("wallet"), amount: amount, currency: v.Get("currency"),
-	}, err == nil && v.Get("order") != ""
-}
-
-// deal is what Ramp says that it did.
-type deal struct {
-	asset    listedAsset
-	wallet   string
-	fiat     decimal.Decimal // all that the buyer pays
-	currency string
-}
-
-// differs says in what the deal is not what was ordered; empty: in nothing. Wallet and amount are looked at for buyers: what
-// a seller gets depends on the rate of the day.
-func (r *reference) differs(d deal) string {
-	var wrong []string
-	if !d.asset.is(r.asset) {
-		wrong = append(wrong, "the asset is "+d.asset.code()+" in place of "+r.asset)
-	}
-	if d.currency != r.currency {
-		wrong = append(wrong, "the currency is "+d.currency+" in place of "+r.currency)
-	}
-	if r.kind == checkout.Buy {
-		if r.wallet != "" && !asset.SameAddress(bare(d.wallet), bare(r.wallet)) {
-			wrong = append(wrong, "it went to another wallet")
-		}
-		if d.fiat.Cmp(r.amount.Decimal()) < 0 {
-			wrong = append(wrong, "the amount is "+d.fiat.String()+" in place of "+r.amount.String())
-		}
-	}
-	if len(wrong) == 0 {
-		return ""
-	}
-	return "Ramp has finished, but not what was ordered: " + strings.Join(wrong, ", ")
-}
-
-// bare is the address without the scheme that some write before it, as in bitcoincash:q….
-func bare(address string) string {
-	if _, after, ok := strings.Cut(address, ":"); ok {
-		return after
-	}
-	return address
+	return r, true
 }

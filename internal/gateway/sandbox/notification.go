@@ -41,11 +41,13 @@ type notification struct {
 	CryptoAmount    json.RawMessage `json:"cryptoAmount,omitempty"`
 	TransactionHash string          `json:"transactionHash,omitempty"`
 	FailureReason   string          `json:"failureReason,omitempty"`
+	Deposit         *deposit        `json:"deposit,omitempty"`
 	CreatedAt       string          `json:"createdAt"`
 }
 
 // Notify makes the signed notification that the order has got the status. The same eventID makes a replay. A completed
-// order gets its crypto amount and a made-up transaction hash with it, a failed one its reason.
+// order gets its crypto amount and a made-up transaction hash with it, a failed one its reason, and a pending sale of EmailDeposit
+// where the crypto is to be sent.
 func (g *Gateway) Notify(o *checkout.Order, status checkout.OrderStatus, eventID string, now time.Time) gateway.Notification {
 	n := notification{
 		ID: eventID, OrderID: string(o.ID), ExternalOrderID: externalOrderID(o.ID), Status: string(status),
@@ -57,6 +59,10 @@ func (g *Gateway) Notify(o *checkout.Order, status checkout.OrderStatus, eventID
 		n.TransactionHash = transactionHash(o)
 	case checkout.OrderFailed:
 		n.FailureReason = declined
+	case checkout.OrderPending:
+		if deposits(o) {
+			n.Deposit = depositOf(o, now)
+		}
 	default:
 	}
 	body, _ := json.Marshal(n) // strings and digits always marshal
@@ -111,6 +117,13 @@ func (g *Gateway) ParseNotification(_ context.Context, n gateway.Notification) (
 			return nil, fmt.Errorf("%w: cryptoAmount %w", gateway.ErrMalformed, err)
 		}
 		u.CryptoAmount = amount
+	}
+	if body.Deposit != nil {
+		told, err := body.Deposit.told()
+		if err != nil {
+			return nil, fmt.Errorf("%w: deposit: %w", gateway.ErrMalformed, err)
+		}
+		u.Deposit = told
 	}
 	return []gateway.Update{u}, nil
 }

@@ -31,12 +31,13 @@ const (
 	MaxFiat = "50000"
 )
 
-// E-mail addresses of orders that make the gateway fail, in any letter case.
+// E-mail addresses of orders that have the gateway do something of its own, in any letter case.
 const (
 	EmailUnavailable = "unavailable@sandbox.test" // CreateCheckout fails
 	EmailSlow        = "slow@sandbox.test"        // CreateCheckout takes SlowDelay
 	EmailLost        = "lost@sandbox.test"        // CreateCheckout fails, and the gateway never heard of the order
 	EmailHop         = "hop@sandbox.test"         // the URL is made when the payer comes, as gateways with short-lived URLs do
+	EmailDeposit     = "deposit@sandbox.test"     // the payer of a sale is told where to send the crypto by us, and not by a page
 )
 
 // SlowDelay is how long CreateCheckout takes for EmailSlow.

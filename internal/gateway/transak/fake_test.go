@@ -20,6 +20,7 @@ import (
 
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway"
+	"github.com/sliproad/sliproad/internal/gateway/gatewaytest"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -91,7 +92,7 @@ func claims(o *checkout.Order, status, id string) string {
 	if !ok {
 		event = "ORDER_PROCESSING"
 	}
-	raw, _ := json.Marshal(map[string]any{"webhookData": orderAt(refer(o), status, id), "eventID": event, "iat": now.Unix()})
+	raw, _ := json.Marshal(map[string]any{"webhookData": orderAt(refer(o), status, cmp.Or(o.ExternalOrderID, id)), "eventID": event, "iat": now.Unix()})
 	return string(raw)
 }
 
@@ -168,7 +169,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"GET /api/v2/countries":                    {"api-stg.transak.com", file(countries)},
 	}
 	route, ok := routes[r.Method+" "+r.URL.Path]
-	if !ok || r.Host != route.host {
+	if !ok || !gatewaytest.Meant(r, route.host) {
 		f.wrong(w, http.StatusNotFound, "%s %s %s", r.Method, r.Host, r.URL.Path)
 		return
 	}
@@ -203,7 +204,7 @@ func (f *fake) refresh(w http.ResponseWriter, r *http.Request) {
 	if f.tokens != nil {
 		made = f.tokens()
 	}
-	expires := cmp.Or(f.expires, now.Add(7*24*time.Hour).Unix())
+	expires := cmp.Or(f.expires, gatewaytest.Clock(r, now).Add(7*24*time.Hour).Unix())
 	answer(w, http.StatusOK, fmt.Sprintf(`{"data":{"accessToken":%q,"expiresAt":%d}}`, made, expires))
 }
 

@@ -217,6 +217,7 @@ func suite(server, unheard http.Handler) gatewaytest.Case {
 				"apiKey": {"a b", "a\nb"}, "apiSecret": {"secret with space", "sécret"},
 				"referrerDomain": {"https://shop.example", "shop.example/", ".", "shop example", "-x"},
 			},
+			Another: gateway.Settings{"apiSecret": "another's"},
 		},
 		Order: order(), Refusals: refusals, Statuses: statuses, Unknown: "COMPLETED_MAYBE",
 		Checkouts: checkouts, NeedsAddress: true, BindsAddress: true, Quotes: quotes(),

@@ -88,6 +88,7 @@
     const frame = element("iframe", "display:block;width:100%;" + (container ? "height:600px" : "flex:1"), {
       title: name,
       referrerPolicy: "no-referrer",
+      allow: "clipboard-write",
       src: url,
     });
     const link = element("a", "display:none;padding:1rem;text-align:center;font:1rem sans-serif", { href: url, textContent: name });

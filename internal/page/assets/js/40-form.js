@@ -3,7 +3,7 @@
 
 const LOCKS = {
   fiatAmount: "sourceAmount", fiatCurrency: "sourceCurrency", cryptoCurrency: "destinationCurrency",
-  network: "network", walletAddress: "destinationAddress",
+  network: "network", walletAddress: "destinationAddress", walletTag: "destinationTag",
 };
 
 const controls = {}; // the free members' inputs and selects, and the e-mail's
@@ -13,9 +13,10 @@ let typed = {}; // what was typed, from before a reload
 const buys = () => session.type !== "offramp";
 const wording = (key) => `${key}_${buys() ? "buy" : "sell"}`;
 
-// fixed tells whether the payer can't change a member. An amount with a range can be chosen within it.
+// fixed tells whether the payer can't change a member. An amount with a range can be chosen within it, and a tag is fixed with
+// its address.
 function fixed(member) {
-  const lock = session.fieldLocks?.[LOCKS[member]];
+  const lock = session.fieldLocks?.[LOCKS[member === "walletTag" ? "walletAddress" : member]];
   return Boolean(lock?.locked) && !lock.min && !lock.max;
 }
 
@@ -25,6 +26,7 @@ function valueOf(member) {
   if (fixed(member)) return session[LOCKS[member]];
   const raw = controls[member]?.value ?? "";
   if (member === "fiatAmount") return parseAmount(raw, valueOf("fiatCurrency")) ?? "";
+  if (member === "walletTag") return tagMeant(raw.trim());
   return member === "walletAddress" ? raw.replace(/[\s\u200b-\u200f\u2060\ufeff]/g, "") : raw.trim();
 }
 
@@ -183,7 +185,7 @@ function buildForm() {
   const form = el("form", { class: "sheet", novalidate: true, "aria-label": text("details"), submit },
     pair("amount", "#field-fiatAmount-problem, #field-fiatAmount-hint", free("fiatAmount", amountField), free("fiatCurrency", currencyField)),
     pair("choice", "#field-network-hint", free("cryptoCurrency", assetField), free("network", networkField)),
-    free("walletAddress", addressField), quotesField(), emailField(),
+    free("walletAddress", addressField), free("walletTag", tagField), quotesField(), emailField(),
     el("p", { class: "problem", role: "alert", "data-problem": "form", hidden: true }),
     el("p", { class: "notice", "data-time-left": "", hidden: true }),
     el("button", { type: "submit", class: "main" }), el("p", { class: "note" }, text(wording("submit_note"))));
@@ -237,7 +239,7 @@ function problems() {
   for (const member of ["fiatCurrency", "cryptoCurrency", "network"]) {
     if (controls[member] && !valueOf(member)) found[member] = text("problem_choose");
   }
-  if (controls.walletAddress) found.walletAddress = addressProblem();
+  if (controls.walletAddress) Object.assign(found, { walletAddress: addressProblem(), walletTag: tagProblem() });
   const email = valueOf("email");
   if (email && !/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email)) found.email = text("problem_email");
   for (const [member, problem] of Object.entries(quotes.problems)) found[member] ||= problem;
@@ -250,10 +252,12 @@ function changed(member) {
   setProblem(member, shown ? amountProblem() : "");
   setProblem("form", "");
   if (member === "fiatCurrency" && valueOf("fiatAmount")) setProblem("fiatAmount", amountProblem());
+  if (member === "walletAddress") dropTag();
   saveTyped();
   updateForm();
-  if (["walletAddress", "network", "cryptoCurrency"].includes(member)) checkAddress(member === "walletAddress" ? 350 : 0);
-  if (member !== "walletAddress" && member !== "email") askForQuotes(member === "fiatAmount" ? 400 : 0);
+  const wallet = member === "walletAddress" || member === "walletTag";
+  if (wallet || member === "network" || member === "cryptoCurrency") checkAddress(wallet ? 350 : 0);
+  if (!wallet && member !== "email") askForQuotes(member === "fiatAmount" ? 400 : 0);
 }
 
 // saveTyped keeps an amount as the decimal that it is, since another language would read what was typed as another one.
@@ -269,5 +273,6 @@ function updateForm() {
   if (controls.fiatAmount) setHint("fiatAmount", limitHint());
   const asset = valueOf("cryptoCurrency");
   if (controls.walletAddress) setHint("walletAddress", asset && text(`${wording("address")}_hint`, { asset }));
+  showTag();
   updateSummary();
 }

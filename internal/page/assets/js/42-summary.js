@@ -11,6 +11,7 @@ function buildSummary() {
   rows.push(el("div", { class: !fixed("network") && "live" }, el("dt", null, text("network")),
     el("dd", fixed("network") ? { "data-fixed": "network" } : { "data-now": "network" }, networkName(session.network))));
   if (fixed("walletAddress")) rows.push(walletRow());
+  if (fixed("walletTag") && session.destinationTag) rows.push(el("div", { class: "tall" }, el("dt", null, text("tag")), el("dd", { "data-fixed": "destinationTag" }, tagCode(session.destinationTag))));
   return el("section", { class: "summary", "aria-label": text("summary") }, heading(title()), el("dl", null, ...rows));
 }
 

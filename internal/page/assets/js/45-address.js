@@ -1,7 +1,7 @@
-// The wallet address: asked of the server as it is typed, and shown in groups and as a QR code to be compared. Of several
-// questions under way only the answer to the latest counts.
+// The wallet address: asked of the server as it is typed, with the tag beside it, and shown in groups and as a QR code to be
+// compared. Of several questions under way only the answer to the latest counts.
 
-const address = { timer: 0, number: 0, asked: "", answer: null, running: null, start: null };
+const address = { timer: 0, number: 0, order: null, asked: "", answered: "", answer: null, running: null, start: null };
 
 // groupsOf shows an address four characters at a time. The breaks are for the eye: what is copied has none.
 function groupsOf(value) {
@@ -25,24 +25,28 @@ function showAddress(panel, value, answer) {
 
 function addressToCheck() {
   const [network, value] = [valueOf("network"), valueOf("walletAddress")];
-  return network && value ? { network, address: value } : null;
+  return network && value ? { network, address: value, tag: valueOf("walletTag") || undefined } : null;
 }
 
-// checkAddress asks after a pause in typing. A fixed address is asked about for its QR code.
+// checkAddress asks after a pause in typing. A fixed address is asked about for its QR code. While only the tag is another, what is
+// known of the address stays.
 function checkAddress(pause = 0) {
   clearTimeout(address.timer);
   const order = addressToCheck();
   const key = JSON.stringify(order);
-  if (key === address.asked && address.answer) return;
-  address.asked = key;
-  address.answer = null;
+  if (key === address.asked && key === address.answered) return;
+  const kept = Boolean(order && address.answer) && order.network === address.order.network && order.address === address.order.address;
+  Object.assign(address, { order, asked: key });
   const number = ++address.number;
-  showAddressState(order ? "checking" : "");
+  if (!kept) {
+    address.answer = null;
+    showAddressState(order ? "checking" : "");
+  }
   address.running = order && new Promise((finish) => {
     address.start = () => {
       clearTimeout(address.timer);
       address.start = null;
-      readAddress(order, number).then(finish);
+      readAddress(order, number, kept).then(finish);
     };
   });
   if (order) address.timer = setTimeout(() => address.start?.(), pause);
@@ -66,7 +70,7 @@ function addressDoubt() {
   return formNodes[1].querySelector("[data-address-state]:not(.fine)")?.textContent ?? "";
 }
 
-async function readAddress(order, number) {
+async function readAddress(order, number, kept) {
   let answer = null;
   try {
     answer = await post("/address", order);
@@ -76,8 +80,9 @@ async function readAddress(order, number) {
     address.asked = ""; // so that the next occasion asks again
   }
   if (number !== address.number) return;
-  address.answer = answer;
-  showAddressState(answer ? "answered" : "failed");
+  Object.assign(address, { answer, answered: answer ? address.asked : "" });
+  if (!kept || !answer) showAddressState(answer ? "answered" : "failed");
+  showTag();
 }
 
 function showAddressState(state) {
@@ -113,12 +118,13 @@ function showAnswer(node, panel) {
   if (answer.suggestion && answer.problem) {
     panel.append(el("p", { class: "hint" }, text("address_suggestion")), el("div", { class: "address" }, groupsOf(answer.suggestion)));
   }
+  if (answer.addressTag) panel.append(el("p", { class: "hint" }, text("tag_inside", { tag: answer.addressTag })));
 }
 
 // addressProblem is what is wrong with the address as far as is known.
 function addressProblem() {
   const value = valueOf("walletAddress");
-  if (!value) return buys() ? text("problem_address_required") : "";
+  if (!value) return buys() || valueOf("walletTag") ? text("problem_address_required") : "";
   const { answer } = address;
   if (!answer || answer.valid || address.asked !== JSON.stringify(addressToCheck())) return "";
   const network = answer.networkName ?? networkName();

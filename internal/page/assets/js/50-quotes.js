@@ -91,9 +91,10 @@ async function settled() {
   }
 }
 
-// watchExpiry asks again when the first price is over. A page that nobody sees waits until it is seen.
+// watchExpiry asks again when the first price is over, or a gateway may have recovered. A page that nobody sees waits until it is seen.
 function watchExpiry() {
   const ends = quotes.list.map((quote) => Date.parse(quote.expiresAt));
+  if (quotes.errors.some((one) => one.code === "GATEWAY_UNAVAILABLE")) ends.push(serverNow() + 60000); // which may have a price by then
   if (ends.length) quotes.expiry = setTimeout(refreshQuotes, Math.max(5000, Math.min(...ends) - serverNow()));
 }
 
@@ -123,6 +124,11 @@ function choices() {
 // one that they chose.
 const pickedChoice = () => choices().find((one) => !quotes.wanted || one.id === quotes.wanted);
 
+// routed tells that the server finds the gateway, because the project has it so and the payer has chosen none. The best price
+// then stands for what the order will come to, and no gateway is named while it could be another.
+const routed = () => session.routed && !quotes.wanted;
+const namedChoice = () => (routed() && choices().length > 1 ? null : pickedChoice());
+
 function pick(id) {
   quotes.wanted = id;
   saveTyped();
@@ -136,7 +142,7 @@ function pick(id) {
 function announceQuotes() {
   const best = quotes.list[0];
   if (best) say(text("quotes_announce", { amount: estimate(best.cryptoAmount, best.cryptoCurrency), gateway: best.gatewayName }));
-  else say(noQuotes());
+  else say(choices().length ? text("quotes_own_page") : noQuotes());
 }
 
 // renderQuotes draws the cards anew, and leaves the focus and what was opened as it was.
@@ -214,7 +220,7 @@ function quoteNotes(all) {
 
 function card(choice, only, opened) {
   const { id, name, quote } = choice;
-  const picked = pickedChoice()?.id === id;
+  const picked = namedChoice()?.id === id;
   const radio = el("input", { type: "radio", name: "gateway", value: id, checked: picked, hidden: only, change: () => pick(id) });
   return el("div", { class: `card${picked ? " picked" : ""}${only ? " only" : ""}`, "data-gateway": id },
     el("label", null, radio, el("span", null,

@@ -5,7 +5,7 @@ let submitting = false;
 
 function labelSubmit() {
   const button = formNodes[1].querySelector("button[type=submit]");
-  const name = pickedChoice()?.name;
+  const name = namedChoice()?.name;
   const any = buys() ? "submit_buy_any" : "submit_sell_any";
   const idle = noneTakes() ? text("try_again") : name ? text("submit_with", { gateway: name }) : text(any);
   button.textContent = submitting ? text("submit_busy") : idle;
@@ -21,12 +21,12 @@ async function submit(event) {
     return askForQuotes();
   }
   if (submitting || !showProblems(problems())) return;
-  const meant = { order: JSON.stringify(orderBody()), gateway: quotes.wanted || pickedChoice()?.id, doubt: addressDoubt() };
+  const meant = { order: JSON.stringify(orderBody()), gateway: chosenGateway(), doubt: addressDoubt() };
   setSubmitting(true);
   let opened = framed ? openWindow() : null; // now, while it is still the payer's click
   try {
     if (!await agreed(meant)) return;
-    const order = await post("/order", { ...orderBody(), gateway: pickedChoice().id }, { once: true, patience: 90 });
+    const order = await post("/order", { ...orderBody(), gateway: chosenGateway() || undefined }, { once: true, patience: 90 });
     const given = opened;
     opened = null;
     ordered(order, given);
@@ -37,6 +37,9 @@ async function submit(event) {
     opened?.close();
   }
 }
+
+// chosenGateway is the one that the order names: the payer's choice, or else the best. It is empty where the server finds one.
+const chosenGateway = () => quotes.wanted || (routed() ? "" : pickedChoice()?.id);
 
 // agreed waits for prices and checks that are under way, and tells whether the order is still the one that the payer saw when
 // they clicked. Where it isn't, it shows what is new, and the payer clicks again.
@@ -53,7 +56,7 @@ async function agreed(meant) {
   // A provider that is the only one can't be another than was meant, though its price was not there yet.
   const gateway = meant.gateway ?? (choices().length === 1 ? choices()[0].id : "");
   const picked = quotes.state === "ready" && pickedChoice();
-  if (picked && picked.id === gateway && JSON.stringify(orderBody()) === meant.order) return true;
+  if (picked && (routed() ? "" : picked.id) === gateway && JSON.stringify(orderBody()) === meant.order) return true;
   setSubmitting(false); // so that the button names the provider
   showQuotes();
   return false;
@@ -77,7 +80,7 @@ function orderBody() {
 function ordered(order, opened) {
   session.order = order;
   store("typed", "");
-  store("estimate", pickedChoice()?.quote?.cryptoAmount); // the order has no amount of its own before the end
+  store("estimate", quotes.list.find((quote) => quote.gateway === order.gateway)?.cryptoAmount); // the order has no amount of its own before the end
   report();
   const url = webURL(order.checkoutUrl);
   if (!url) return route();
@@ -111,7 +114,7 @@ function openWindow() {
 }
 
 // MEMBERS are the fields in the order of the page.
-const MEMBERS = ["fiatAmount", "fiatCurrency", "cryptoCurrency", "network", "walletAddress", "gateway", "email"];
+const MEMBERS = ["fiatAmount", "fiatCurrency", "cryptoCurrency", "network", "walletAddress", "walletTag", "gateway", "email"];
 
 // showProblems marks the fields and takes the payer to the first. True if there is nothing to mark.
 function showProblems(found) {
@@ -145,12 +148,12 @@ async function refused(error) {
 const FIELD_OF = { INVALID_AMOUNT: "fiatAmount", INVALID_CURRENCY: "cryptoCurrency", INVALID_NETWORK: "network", INVALID_GATEWAY: "gateway" };
 
 // BESIDE are the members that could be changed in the place of a fixed one.
-const BESIDE = { fiatAmount: ["fiatCurrency"], cryptoCurrency: ["network"], network: ["cryptoCurrency"], walletAddress: ["network", "cryptoCurrency"] };
+const BESIDE = { fiatAmount: ["fiatCurrency"], cryptoCurrency: ["network"], network: ["cryptoCurrency"], walletAddress: ["network", "cryptoCurrency"], walletTag: ["walletAddress", "network"] };
 
 // labelOf is a member's name in the summary, where it is fixed.
 function labelOf(member) {
   if (member === "fiatAmount") return text(buys() ? "you_pay" : "you_get");
-  const key = { fiatCurrency: "currency", cryptoCurrency: "crypto_currency", network: "network", walletAddress: "wallet" }[member];
+  const key = { fiatCurrency: "currency", cryptoCurrency: "crypto_currency", network: "network", walletAddress: "wallet", walletTag: "tag" }[member];
   return key && text(key);
 }
 
@@ -162,7 +165,10 @@ function membersOf(error) {
 
 // fieldProblems are those of the answer's problems that belong to something the payer can change here.
 function fieldProblems(error) {
-  const here = membersOf(error).map((member) => (member === "gateway" ? member : [member, ...BESIDE[member] ?? []].find((one) => controls[one])));
+  if (error.code === "INVALID_GATEWAY" && membersOf(error).includes("walletTag")) { // the tag is right, and lost with this gateway
+    return { gateway: text("problem_tag_gateway", { gateway: namedChoice()?.name ?? text("provider") }) };
+  }
+  const here = membersOf(error).map((member) => (member === "gateway" ? member : [member, ...BESIDE[member] ?? []].find((one) => controls[one] && !controls[one].closest("[hidden]"))));
   return Object.fromEntries(here.filter(Boolean).map((member) => [member, fieldProblem(member)]));
 }
 
@@ -172,7 +178,7 @@ function fieldProblem(member) {
 }
 
 function formProblem(error) {
-  const gateway = pickedChoice()?.name ?? text("provider");
+  const gateway = namedChoice()?.name ?? text("provider");
   switch (error.code) {
     case "GATEWAY_UNAVAILABLE": return text(choices().length > 1 ? "problem_gateway_unavailable" : "problem_gateway_unavailable_only", { gateway });
     case "RATE_LIMIT_EXCEEDED": return text("problem_too_many", { time: duration(error.seconds) });

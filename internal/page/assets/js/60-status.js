@@ -11,6 +11,7 @@ function stateOf() {
   const { order, status } = session;
   if (order) {
     if (!orderOpen[order.status]) return order.status;
+    if (order.deposit) return "deposit";
     return order.checkoutUrl || place.returned ? "waiting" : "used";
   }
   if (status === "cancelled" || status === "completed") return status;
@@ -20,7 +21,7 @@ function stateOf() {
 }
 
 const FINAL = { completed: "good", failed: "bad", cancelled: "stop", expired: "wait", refunded: "back" };
-const FOLLOWED = { waiting: true, used: true, processing: true, preparing: true };
+const FOLLOWED = { waiting: true, deposit: true, used: true, processing: true, preparing: true };
 
 // route shows the page of the state that the session is in, with a notice above it if there is something to say.
 function route(said = "") {
@@ -60,6 +61,7 @@ function wordsOf(state) {
   const both = (name) => [`${name}_title_${kind}`, `${name}_text_${kind}`];
   const [title, ...texts] = {
     waiting: both(place.returned || elsewhere ? "confirming" : "waiting"),
+    deposit: depositOver() ? ["expired_title", "deposit_over"] : ["deposit_title", "deposit_text"],
     used: ["used_title", "used_text"],
     processing: [...both("processing"), "processing_leave"],
     completed: both("completed"),
@@ -69,6 +71,7 @@ function wordsOf(state) {
     refunded: ["refunded_title", `refunded_text_${kind}`],
   }[state];
   values.brand = SHORT_BRAND;
+  if (state === "deposit") Object.assign(values, depositValues(order));
   return { title: text(title, values), texts: texts.map((key) => text(key, values)) };
 }
 
@@ -78,25 +81,26 @@ function showOrder(state) {
   if (state === "waiting" && order.checkoutUrl) texts.push(text("waiting_until", { time: moment(order.checkoutExpiresAt) }));
   const soon = leavesSoon(state) && !place.popup && !leaving.stopped;
   const buttons = actions(state);
-  if (place.popup && state !== "waiting") texts.push(text("close_text"));
+  if (place.popup && state !== "waiting" && state !== "deposit") texts.push(text("close_text"));
   show(state, el("section", { class: "sheet state" },
     notice && el("p", { class: "notice", role: "status" }, notice),
-    icon(FINAL[state] ?? (state === "processing" || place.returned || elsewhere ? "busy" : "wait")),
-    heading(title), ...texts.map((one) => el("p", null, one)), soon && el("p", { "data-soon": "" }, text("return_soon")), buttons.length > 0 && el("div", { class: "actions" }, ...buttons),
+    state === "deposit" ? depositOver() && icon("wait") : icon(FINAL[state] ?? (state === "processing" || place.returned || elsewhere ? "busy" : "wait")),
+    heading(title), ...texts.map((one) => el("p", null, one)), ...(state === "deposit" ? depositNodes(order) : []), soon && el("p", { "data-soon": "" }, text("return_soon")), buttons.length > 0 && el("div", { class: "actions" }, ...buttons),
     order && el("dl", null, ...orderFacts(order))));
 }
 
 function actions(state) {
   const { order } = session;
   const list = [];
-  const url = state === "waiting" && webURL(order.checkoutUrl);
+  const url = (state === "waiting" || state === "deposit") && webURL(order.checkoutUrl);
   if (url) {
     const away = framed ? { target: "_blank", rel: "noopener noreferrer" } : {};
-    list.push(el("a", { class: elsewhere ? "button" : "button main", href: url, "data-continue": "", ...away }, text("continue_at", { gateway: order.gatewayName }),
+    list.push(el("a", { class: elsewhere || state === "deposit" ? "button" : "button main", href: url, "data-continue": "", ...away }, text("continue_at", { gateway: order.gatewayName }),
       framed && el("span", { class: "unseen" }, ` (${text("new_window")})`)));
   }
   const back = returnURL();
-  const done = FINAL[state] || state === "processing" || place.returned; // who has come back from the gateway can go on to the shop
+  const over = state === "deposit" && depositOver();
+  const done = FINAL[state] || state === "processing" || over || place.returned; // who has come back from the gateway can go on to the shop
   if (done && place.popup) list.push(el("button", { type: "button", click: () => close() }, text("close_button")));
   else if (done && back) list.push(backLink(back, FINAL[state]));
   else if (done && partner) list.push(el("button", { type: "button", click: () => tell("close") }, text("close_button")));
@@ -115,8 +119,9 @@ function tradeNames({ status }) {
   return buys() ? ["you_pay", "you_get"] : ["you_get", "you_send"];
 }
 
-function cryptoOf({ cryptoAmount, cryptoCurrency, status }) {
-  if (cryptoAmount) return crypto(cryptoAmount, cryptoCurrency);
+function cryptoOf({ cryptoAmount, cryptoCurrency, status, deposit }) {
+  const exact = cryptoAmount ?? (orderOpen[status] && deposit?.amount);
+  if (exact) return crypto(exact, cryptoCurrency);
   const expected = !FINAL[status] && stored("estimate");
   return expected ? text("about", { amount: estimate(expected, cryptoCurrency) }) : cryptoCurrency;
 }
@@ -131,6 +136,7 @@ function orderFacts(order) {
     ...(buys() ? [paid, traded] : [traded, paid]),
     fact(text("network"), orderNetwork(order)),
     to,
+    order.walletTag && fact(text("tag"), tagCode(order.walletTag)),
     fact(text("provider"), order.gatewayName),
     fact(text("order"), el("code", { class: "id", dir: "ltr", translate: "no" }, order.orderId)),
     order.transactionHash && fact(text("transaction"), el("code", { class: "id", dir: "ltr", translate: "no" }, order.transactionHash)),

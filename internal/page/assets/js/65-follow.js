@@ -49,6 +49,7 @@ let announced = 0; // the one of them that was said last
 
 // tick shows what is left of the session's time, and ends it.
 function tick() {
+  if (main.dataset.state === "deposit") return tickDeposit();
   if (main.dataset.state !== "form") return;
   const left = secondsUntil(session.expiresAt);
   const node = formNodes[1].querySelector("[data-time-left]");
