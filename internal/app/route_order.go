@@ -42,7 +42,7 @@ func (a *App) RouteOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	f := a.sift(gateways, rule, o)
 	if len(f.eligible) == 0 && len(f.unhealthy) == 0 {
 		r.Candidates = f.out
-		return r, refusalOf(f.out)
+		return r, refusalOf(f.out, rule)
 	}
 	if len(f.eligible) == 0 { // better one that may fail than none
 		f.eligible, f.unhealthy = f.unhealthy[:1], f.unhealthy[1:]
@@ -59,7 +59,7 @@ func (a *App) RouteOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	}
 	r.Candidates = slices.Concat(ranked, unhealthy, f.out)
 	if r.Candidates[0].Outcome != checkout.OutcomeNext {
-		return r, refusalOf(r.Candidates)
+		return r, refusalOf(r.Candidates, rule)
 	}
 	if r.Reason != checkout.ReasonLastResort {
 		a.claimFirst(o.ProjectID, f.eligible, r.Candidates)
@@ -122,7 +122,7 @@ func (a *App) sift(gateways []gateway.Gateway, rule *checkout.RoutingRule, o *ch
 		d := g.Describe()
 		_, err := guarded(func() (none struct{}, err error) { return none, serves(g, d, o) })
 		if rule != nil && !rule.Allows(d.ID) {
-			err = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is not one that the project's rules allow for this order")
+			err = checkout.FailField(checkout.CodeInvalidGateway, "gateway", "is not one that the rule "+rule.Name+" allows")
 		}
 		switch {
 		case err != nil:
@@ -184,8 +184,15 @@ func candidatesOf(unhealthy []gateway.Gateway) []checkout.Candidate {
 	return list
 }
 
-// refusalOf says why no gateway takes the order, by the one that comes closest: where the amount is wrong, the rest is right.
-func refusalOf(out []checkout.Candidate) error {
+// refusalOf says why no gateway takes the order, by the one that comes closest: where the amount is wrong, the rest is right. It is told
+// to payers, whom the names of the project's rules don't concern.
+func refusalOf(candidates []checkout.Candidate, rule *checkout.RoutingRule) error {
+	out := slices.Clone(candidates)
+	for i := range out {
+		if rule != nil && !rule.Allows(out[i].Gateway) {
+			out[i].Message = "gateway is not one that the project allows for this order."
+		}
+	}
 	if len(out) == 0 {
 		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "can't be chosen, because the project has no gateway that is enabled")
 	}
