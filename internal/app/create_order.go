@@ -153,7 +153,11 @@ func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 		}
 		routing, next := nextRoute(o.Routing, cause)
 		if routing == nil {
-			return nil, a.releaseOrder(ctx, o, cause)
+			err := a.releaseOrder(ctx, o, cause)
+			if there, e := a.elsewhere(ctx, o, cause); e == nil {
+				return there, nil
+			}
+			return nil, err
 		}
 		o.Routing, o.Gateway, o.UpdatedAt = routing, next, a.now()
 		var version int64
@@ -162,7 +166,7 @@ func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 			return err
 		})
 		if errors.Is(err, store.ErrConflict) { // another node has taken this one for dead
-			return nil, gatewayUnavailable(o.Gateway, cause)
+			return a.elsewhere(ctx, o, cause)
 		}
 		if err != nil {
 			return nil, err
@@ -171,16 +175,13 @@ func (a *App) placeOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	}
 }
 
-// askCheckout asks the order's gateway for the checkout. Where another would be next, it has but half of the time.
+// askCheckout asks the order's gateway for the checkout.
 func (a *App) askCheckout(ctx context.Context, call *checkout.Call, o *checkout.Order) (made gateway.Checkout, err error) {
 	g, err := a.gateway(ctx, o.ProjectID, o.Gateway)
 	if err != nil {
 		return made, err
 	}
-	within := a.GatewayTimeout
-	if next, _ := nextRoute(o.Routing, nil); next != nil {
-		within /= 2
-	}
+	within := a.tryTime(o)
 	ask, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	began := a.Now()
@@ -231,10 +232,15 @@ func (a *App) recordOrder(ctx context.Context, reserved *checkout.Order, made ga
 	if !errors.Is(err, store.ErrConflict) {
 		return &o, err
 	}
-	// Another node thought this one dead: it has recorded the order, or given the session back.
+	return a.elsewhere(ctx, &o, errors.New("the reservation was given back meanwhile, or is at another gateway"))
+}
+
+// elsewhere is what became of an order in creation that is in other hands, which thought this node dead: they have recorded it, or
+// given the session back for the cause, or are at it.
+func (a *App) elsewhere(ctx context.Context, o *checkout.Order, cause error) (*checkout.Order, error) {
 	there, err := a.DB.Order(ctx, o.ProjectID, o.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, gatewayUnavailable(o.Gateway, errors.New("the reservation was given back meanwhile"))
+	if errors.Is(err, store.ErrNotFound) || err == nil && there.Status == checkout.OrderCreating {
+		return nil, gatewayUnavailable(o.Gateway, cause)
 	}
 	return there, err
 }

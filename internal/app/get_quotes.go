@@ -158,7 +158,7 @@ func (a *App) ask(ctx context.Context, g gateway.Gateway, key healthKey, r gatew
 	if !ok {
 		return q, 0, errNoQuoter
 	}
-	if !a.health.healthy(key, a.now()) {
+	if !a.health.claim(key, a.now()) {
 		return q, 0, errUnhealthy
 	}
 	began := a.Now()

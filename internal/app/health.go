@@ -83,7 +83,7 @@ func (c *gatewayCircuit) record(now time.Time, bad bool) {
 			*c = gatewayCircuit{}
 			return
 		}
-		if !c.trial.IsZero() { // else it was under way when the circuit opened, and says nothing new
+		if !c.trial.IsZero() || !now.Before(c.until) { // else it was under way when the circuit opened, and says nothing new
 			c.trials++
 			c.trial, c.until = time.Time{}, now.Add(min(mostShutTime, firstShutTime<<min(c.trials, 8)))
 		}
@@ -110,9 +110,16 @@ func (c *gatewayCircuit) record(now time.Time, bad bool) {
 	}
 }
 
-// healthy tells whether a call of the kind is worth while: the circuit is closed, or it is time for a trial, which is then the
-// caller's.
+// healthy tells whether a call of the kind is worth while: the circuit is closed, or it is time for a trial.
 func (h *gatewayHealth) healthy(key healthKey, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.circuits[key]
+	return c == nil || !c.open || !now.Before(c.until) && !now.Before(c.trial)
+}
+
+// claim is healthy for who makes the call at once: a trial is then the caller's.
+func (h *gatewayHealth) claim(key healthKey, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.circuits[key]
@@ -124,6 +131,15 @@ func (h *gatewayHealth) healthy(key healthKey, now time.Time) bool {
 	}
 	c.trial = now.Add(trialTime)
 	return true
+}
+
+// release gives back the trial of a call that says nothing, for the next caller.
+func (h *gatewayHealth) release(key healthKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c := h.circuits[key]; c != nil {
+		c.trial = time.Time{}
+	}
 }
 
 func (h *gatewayHealth) record(key healthKey, now time.Time, bad bool) {
@@ -165,6 +181,7 @@ func (a *App) watch(ctx context.Context, key healthKey, began time.Time, given t
 	var told *checkout.Error
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
+		a.health.release(key)
 		return took
 	case errors.As(err, &told) && told.Code != checkout.CodeGatewayUnavailable:
 		outcome = CallRefused

@@ -67,10 +67,7 @@ func (a *App) openAt(ctx context.Context, call *checkout.Call, o *checkout.Order
 	if err != nil {
 		return made, err
 	}
-	within := a.GatewayTimeout
-	if next, _ := nextRoute(o.Routing, nil); next != nil && !o.Routing.Opened {
-		within /= 2
-	}
+	within := a.tryTime(o)
 	ask, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	began := a.Now()

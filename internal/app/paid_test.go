@@ -80,6 +80,10 @@ func TestPaid(t *testing.T) {
 	ranged := func(in *checkout.CreateSession) {
 		in.FieldLocks = []checkout.LockInput{{Member: checkout.LockSourceAmount, Min: amount("50"), Max: amount("200")}}
 	}
+	loose := func(in *checkout.CreateSession) {
+		ranged(in)
+		in.FieldLocks[0].Locked = ptr(false)
+	}
 	inSession := func(*checkout.CreateOrder) {}
 	own := func(in *checkout.CreateOrder) { in.WalletAddress, in.WalletTag = ptr(classic), ptr("276") }
 	byX := func(in *checkout.CreateOrder) { in.WalletAddress = ptr(xAddress) }
@@ -109,6 +113,12 @@ func TestPaid(t *testing.T) {
 		{"another asset", all, inSession, with(func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "XLM", "stellar" }), "processing", "cryptoCurrency XRP XLM; network xrp stellar"},
 		{"another wallet", all, inSession, with(func(p *checkout.Paid) { p.WalletAddress = "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9" }), "processing", "walletAddress " + classic + " rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9"},
 		{"another tag", all, inSession, with(func(p *checkout.Paid) { p.WalletTag = "7" }), "processing", "walletTag 276 7"},
+		{"in other letters", all, inSession, with(func(p *checkout.Paid) { p.FiatCurrency, p.CryptoCurrency, p.Network = "usd", "xrp", "XRP" }), "completed", ""},
+		{"to an X-address", all, inSession, with(func(p *checkout.Paid) { p.WalletAddress, p.WalletTag = xAddress, "" }), "completed", ""},
+		{"to the X-address of another tag", all, inSession, with(func(p *checkout.Paid) {
+			p.WalletAddress, p.WalletTag = "XVLhHMPHU98es4dbozjVtdWzVrDjtV8xvjGQTYPiAx6gwDC", ""
+		}), "processing", "walletTag 276 1"},
+		{"less than a range that isn't locked", loose, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("49.99") }), "processing", "fiatAmount 100 49.99"},
 		{"another wallet, and free", free, own, with(func(p *checkout.Paid) { p.WalletAddress = "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9" }), "completed", "walletAddress " + classic + " rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9"},
 	} {
 		o := w.paidFor(t, c, tc.session, tc.order)
@@ -140,6 +150,51 @@ func TestPaid(t *testing.T) {
 		if refunded := w.say(t, o, tc.name+" back", gateway.Update{Status: checkout.OrderRefunded}); refunded.Status != checkout.OrderRefunded {
 			t.Errorf("%s: given back, it is %s", tc.name, refunded.Status)
 		}
+	}
+}
+
+// TestHeldStays: an order that is held is completed by what puts right what was wrong, and not by an update that tells nothing of it.
+func TestHeldStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.project(t, checkout.ModeTest)
+	done := func(p checkout.Paid) gateway.Update {
+		return gateway.Update{Status: checkout.OrderCompleted, Paid: p}
+	}
+	for name, tc := range map[string]struct{ wrong, less, right checkout.Paid }{
+		"amount":   {checkout.Paid{FiatAmount: amount("10")}, checkout.Paid{FiatCurrency: "USD"}, checkout.Paid{FiatAmount: amount("100")}},
+		"currency": {checkout.Paid{FiatCurrency: "EUR"}, checkout.Paid{FiatAmount: amount("100")}, checkout.Paid{FiatCurrency: "USD"}},
+		"asset":    {checkout.Paid{CryptoCurrency: "XLM"}, checkout.Paid{Network: "xrp"}, checkout.Paid{CryptoCurrency: "XRP"}},
+		"network":  {checkout.Paid{Network: "stellar"}, checkout.Paid{CryptoCurrency: "XRP"}, checkout.Paid{Network: "xrp"}},
+		"wallet":   {checkout.Paid{WalletAddress: "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9"}, checkout.Paid{WalletTag: "276"}, checkout.Paid{WalletAddress: classic}},
+		"tag":      {checkout.Paid{WalletTag: "7"}, checkout.Paid{WalletAddress: classic}, checkout.Paid{WalletTag: "276"}},
+	} {
+		o := w.paidFor(t, c, func(in *checkout.CreateSession) {
+			in.SourceAmount, in.SourceCurrency, in.DestinationCurrency, in.Network = amount("100.00"), ptr("USD"), ptr("XRP"), ptr("xrp")
+			in.DestinationAddress, in.DestinationTag = ptr(classic), ptr("276")
+		}, func(*checkout.CreateOrder) {})
+		held := w.say(t, o, name, done(tc.wrong))
+		for i, p := range []checkout.Paid{{}, tc.less} {
+			if got := w.say(t, o, name+strings.Repeat("'", i+1), done(p)); got.Status != checkout.OrderProcessing || len(got.Discrepancies) != 1 || got.Version != held.Version {
+				t.Errorf("%s: told less, it is %s, with %+v", name, got.Status, got.Discrepancies)
+			}
+		}
+		if got := w.say(t, o, name+" right", done(tc.right)); got.Status != checkout.OrderCompleted || len(got.Discrepancies) != 0 || got.FailureReason != "" {
+			t.Errorf("%s: put right, it is %s, with %+v, %q", name, got.Status, got.Discrepancies, got.FailureReason)
+		}
+	}
+}
+
+// TestSaleBroughtLess: what a sale brings moves with the rate until the crypto has come; that it is less is told, and holds up nothing.
+func TestSaleBroughtLess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.paidFor(t, w.project(t, checkout.ModeTest), func(in *checkout.CreateSession) {
+		in.Type, in.SourceAmount, in.SourceCurrency = ptr("offramp"), amount("100.00"), ptr("USD")
+	}, func(in *checkout.CreateOrder) { in.WalletAddress = ptr(classic) })
+	got := w.say(t, o, "1", gateway.Update{Status: checkout.OrderCompleted, Paid: checkout.Paid{FiatAmount: amount("99.7"), FiatCurrency: "USD"}})
+	if got.Status != checkout.OrderCompleted || len(got.Discrepancies) != 1 || got.Discrepancies[0].Paid != "99.7" {
+		t.Errorf("%s, %+v", got.Status, got.Discrepancies)
 	}
 }
 

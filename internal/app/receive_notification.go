@@ -83,14 +83,14 @@ func (a *App) moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u 
 	was := o.Status
 	update := checkout.OrderUpdate{
 		Status: u.Status, ExternalOrderID: u.ExternalOrderID, CryptoAmount: u.CryptoAmount,
-		TransactionHash: u.TransactionHash, FailureReason: u.FailureReason, Paid: u.Paid, Deposit: u.Deposit,
+		TransactionHash: u.TransactionHash, FailureReason: u.FailureReason, Paid: o.Recall(u.Paid), Deposit: u.Deposit,
 	}
 	s, err := tx.Session(ctx, o.ProjectID, o.SessionID)
 	if err != nil {
 		return false, err
 	}
 	apply := o.Apply
-	if u.Status == checkout.OrderCompleted && o.Status.CanBecome(checkout.OrderCompleted) && s.Forbids(o, &u.Paid) {
+	if u.Status == checkout.OrderCompleted && o.Status.CanBecome(checkout.OrderCompleted) && s.Forbids(o, &update.Paid) {
 		apply = o.Hold
 	}
 	kind, changed := apply(update, n.Now)

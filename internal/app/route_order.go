@@ -19,6 +19,7 @@ const (
 	routeTimeout    = 3 * time.Second
 	maxRouteTries   = 3
 	maxRouteMessage = 300
+	maxRouteTry     = 10 * time.Second // that a gateway has where another is next: with the longest timeout, all of it stays below a minute
 )
 
 // RouteOrder finds the gateway for an order that leaves the choice to the server, and says why: among those that serve the order
@@ -41,7 +42,7 @@ func (a *App) RouteOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	f := a.sift(gateways, rule, o)
 	if len(f.eligible) == 0 && len(f.unhealthy) == 0 {
 		r.Candidates = f.out
-		return r, refusalOf(f.out)
+		return r, refusalOf(f.out, rule)
 	}
 	if len(f.eligible) == 0 { // better one that may fail than none
 		f.eligible, f.unhealthy = f.unhealthy[:1], f.unhealthy[1:]
@@ -51,12 +52,38 @@ func (a *App) RouteOrder(ctx context.Context, call *checkout.Call, o *checkout.O
 	if err != nil {
 		return nil, err
 	}
-	r.Candidates = slices.Concat(ranked, candidatesOf(f.unhealthy), f.out)
+	unhealthy := candidatesOf(f.unhealthy)
+	if ranked[0].Outcome != checkout.OutcomeNext && len(unhealthy) > 0 { // all that are well have refused
+		ranked = slices.Insert(ranked, 0, checkout.Candidate{Gateway: unhealthy[0].Gateway, Outcome: checkout.OutcomeNext})
+		unhealthy, r.Reason = unhealthy[1:], checkout.ReasonLastResort
+	}
+	r.Candidates = slices.Concat(ranked, unhealthy, f.out)
 	if r.Candidates[0].Outcome != checkout.OutcomeNext {
-		return r, refusalOf(r.Candidates)
+		return r, refusalOf(r.Candidates, rule)
+	}
+	if r.Reason != checkout.ReasonLastResort {
+		a.claimFirst(o.ProjectID, f.eligible, r.Candidates)
 	}
 	r.Candidates[0].Outcome = checkout.OutcomeChosen
 	return r, nil
+}
+
+// claimFirst takes the trial of the first candidate, where it needs one. Another order may have just taken it: then the next
+// candidate comes first. One that is only asked when the payer clicks is tried by the clicks.
+func (a *App) claimFirst(project checkout.ProjectID, gateways []gateway.Gateway, candidates []checkout.Candidate) {
+	at := slices.IndexFunc(candidates, func(c checkout.Candidate) bool {
+		i := slices.IndexFunc(gateways, func(g gateway.Gateway) bool { return g.Describe().ID == c.Gateway })
+		if c.Outcome != checkout.OutcomeNext || i < 0 {
+			return false
+		}
+		_, opens := gateways[i].(gateway.Opener)
+		return opens || a.health.claim(healthKey{project, c.Gateway, CallOrder}, a.now())
+	})
+	if at > 0 {
+		first := candidates[at]
+		copy(candidates[1:at+1], candidates[:at])
+		candidates[0] = first
+	}
 }
 
 // RouteQuestion is an order of which one wants to know where it would go.
@@ -157,8 +184,15 @@ func candidatesOf(unhealthy []gateway.Gateway) []checkout.Candidate {
 	return list
 }
 
-// refusalOf says why no gateway takes the order, by the one that comes closest: where the amount is wrong, the rest is right.
-func refusalOf(out []checkout.Candidate) error {
+// refusalOf says why no gateway takes the order, by the one that comes closest: where the amount is wrong, the rest is right. It is told
+// to payers, whom the names of the project's rules don't concern.
+func refusalOf(candidates []checkout.Candidate, rule *checkout.RoutingRule) error {
+	out := slices.Clone(candidates)
+	for i := range out {
+		if rule != nil && !rule.Allows(out[i].Gateway) {
+			out[i].Message = "gateway is not one that the project allows for this order."
+		}
+	}
 	if len(out) == 0 {
 		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "can't be chosen, because the project has no gateway that is enabled")
 	}
@@ -252,6 +286,14 @@ func (q *quoteAnswer) candidate() checkout.Candidate {
 	}
 	c.Offer = &checkout.Offer{FiatAmount: q.quote.FiatAmount, CryptoAmount: q.quote.CryptoAmount, Rate: q.quote.Rate, Fees: fees}
 	return c
+}
+
+// tryTime is how long the order's gateway has to make the checkout. Where another would be next, that is but half of the usual.
+func (a *App) tryTime(o *checkout.Order) time.Duration {
+	if next, _ := nextRoute(o.Routing, nil); next != nil && !o.Routing.Opened {
+		return min(a.GatewayTimeout/2, maxRouteTry)
+	}
+	return a.GatewayTimeout
 }
 
 // nextRoute is the order's routing once its gateway has failed, and the gateway that is next; nil where there is none.

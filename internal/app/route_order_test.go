@@ -305,6 +305,9 @@ func TestRoutingRulesRefused(t *testing.T) {
 			`rules[2].gateways has "two", which is no gateway; there are: one`, `rules[2].exclude has "auto"`, "rules[2].rankBy must be", "rules[3].rankBy is order",
 		},
 		`{"rules": [{"name": "a", "when": {"minAmount": "-1"}}]}`: {"expected JSON"},
+		`{}`:              {"has no rules"},
+		`null`:            {"has no rules"},
+		`{"rules": null}`: {"has no rules"},
 	} {
 		_, err := m.app.SetRoutingRules(t.Context(), m.project.ID, []byte(text))
 		for _, p := range problems {
@@ -503,4 +506,264 @@ func TestAutoRecovered(t *testing.T) {
 	s, err := m.app.DB.Session(t.Context(), m.project.ID, id)
 	must(t, err)
 	m.want(&checkout.Order{ProjectID: m.project.ID, ID: s.OrderID}, nil, "next", "next_in_line, next chosen 0.02, best failed 0.03 GATEWAY_UNAVAILABLE")
+}
+
+// TestAutoTrial: only an order that asks a gateway whose pause is over takes the trial: where it is but next in line, or not needed, it
+// is there for the next order too.
+func TestAutoTrial(t *testing.T) {
+	t.Parallel()
+	best, other := sells("best", "0.03"), sells("other", "0.01")
+	m := newMarket(t, best, other)
+	other.makes = dead
+	for range 5 {
+		_, order := m.begin("other")
+		_, _ = order()
+	}
+	expect := func(gatewayID, routing string) {
+		t.Helper()
+		o, err := m.routed()
+		if err != nil || o.Gateway != gatewayID || inLine(o.Routing) != routing {
+			t.Errorf("%+v, %v\nwant %s by %s", o, err, gatewayID, routing)
+		}
+	}
+	expect("best", "only_eligible, best chosen, other unhealthy GATEWAY_UNAVAILABLE")
+	m.now = m.now.Add(15 * time.Second)
+	for range 3 {
+		expect("best", "best_offer, best chosen 0.03, other next 0.01")
+	}
+	best.makes, other.makes = dead, nil
+	expect("other", "next_in_line, other chosen 0.01, best failed 0.03 GATEWAY_UNAVAILABLE")
+	if open := m.app.OpenCircuits(); len(open) != 0 {
+		t.Errorf("open circuits: %v", open)
+	}
+}
+
+// TestAutoTrialOfOpener: a gateway that is asked when the payer clicks is tried by clicks, as orders that nobody clicks try nothing.
+func TestAutoTrialOfOpener(t *testing.T) {
+	t.Parallel()
+	best, other := sells("best", "0.03"), sells("other", "0.01")
+	m := newMarket(t, hopSeller{best}, other)
+	best.makes = dead
+	for range 5 {
+		o, err := m.routed()
+		must(t, err)
+		_, _, _ = m.click(opaqueOf(o), "8.8.8.8")
+	}
+	var orders []*checkout.Order
+	expect := func(gatewayID string) {
+		t.Helper()
+		o, err := m.routed()
+		if err != nil || o.Gateway != gatewayID {
+			t.Fatalf("%+v, %v, want %s", o, err, gatewayID)
+		}
+		orders = append(orders, o)
+	}
+	expect("other")
+	m.now = m.now.Add(15 * time.Second)
+	expect("best")
+	expect("best") // nobody has clicked
+	if url, _, err := m.click(opaqueOf(orders[1]), "8.8.8.8"); err != nil || url != "https://other.example/pay" {
+		t.Errorf("%s, %v", url, err)
+	}
+	expect("other") // for twice as long
+	m.now = m.now.Add(29 * time.Second)
+	expect("other")
+	m.now = m.now.Add(time.Second)
+	expect("best")
+	best.makes = nil
+	if url, _, err := m.click(opaqueOf(orders[2]), "8.8.8.8"); err != nil || url != "https://best.example/pay" {
+		t.Errorf("%s, %v", url, err)
+	}
+	if open := m.app.OpenCircuits(); len(open) != 0 {
+		t.Errorf("open circuits: %v", open)
+	}
+}
+
+// TestQuoteTrialLeft: who asks for quotes and leaves at once doesn't keep a gateway out for the others.
+func TestQuoteTrialLeft(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	asks := deadQuote
+	g := &seller{quoting: quoting{named("one"), func(ctx context.Context, r gateway.QuoteRequest) (gateway.Quote, error) { return asks(ctx, r) }}}
+	m := newMarket(t, g)
+	quotes := func(ctx context.Context) (*app.Quotes, error) {
+		q := &checkout.QuoteQuery{FiatAmount: ptr("100"), FiatCurrency: ptr("USD"), CryptoCurrency: ptr("ETH")}
+		q.ProjectID = ptr(string(m.project.ID))
+		return m.app.GetQuotes(ctx, m.app.NewCall(netip.MustParseAddr("8.8.8.8")), q)
+	}
+	for range 5 {
+		if _, err := quotes(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.now = m.now.Add(15 * time.Second)
+	left := make(chan struct{})
+	asks = func(ctx context.Context, _ gateway.QuoteRequest) (gateway.Quote, error) {
+		defer close(left)
+		asked <- struct{}{}
+		<-ctx.Done()
+		return gateway.Quote{}, ctx.Err()
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan error, 1)
+	go func() {
+		_, err := quotes(ctx)
+		gone <- err
+	}()
+	<-asked
+	leave()
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	<-left
+	asks = price("one", "0.01").quote
+	for end := time.Now().Add(10 * time.Second); ; { // the one who left is noticed by another goroutine
+		q, err := quotes(t.Context())
+		must(t, err)
+		if len(q.Quotes) == 1 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%+v", q.Failures)
+		}
+	}
+}
+
+// TestAutoLongest: three gateways hang, with the longest time that the settings give a gateway: the payer is answered before the
+// server gives the answer up, after a minute.
+func TestAutoLongest(t *testing.T) {
+	t.Parallel()
+	onSQLite(t)
+	for name, wrap := range map[string]func(*seller) gateway.Gateway{
+		"order": func(s *seller) gateway.Gateway { return s },
+		"click": func(s *seller) gateway.Gateway { return hopSeller{s} },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var gateways []gateway.Gateway
+			for _, id := range []string{"one", "two", "three", "four"} {
+				gateways = append(gateways, wrap(&seller{
+					quoting{named(id), func(ctx context.Context, _ gateway.QuoteRequest) (gateway.Quote, error) {
+						<-ctx.Done()
+						return gateway.Quote{}, ctx.Err()
+					}}, sync.Mutex{}, 0, func(ctx context.Context) (gateway.Checkout, error) {
+						<-ctx.Done()
+						return gateway.Checkout{}, ctx.Err()
+					},
+				}))
+			}
+			m := newMarket(t, gateways...)
+			m.config.Now, m.config.GatewayTimeout = time.Now, 30*time.Second
+			m.app = app.New(m.config)
+			began := time.Now()
+			o, err := m.routed()
+			if name == "click" {
+				must(t, err)
+				began = time.Now()
+				_, _, err = m.click(opaqueOf(o), "8.8.8.8")
+			}
+			if took := time.Since(began); checkout.CodeOf(err) != checkout.CodeGatewayUnavailable || took > 55*time.Second {
+				t.Errorf("%s: %v after %v", name, err, took)
+			}
+		})
+	}
+}
+
+// TestAutoTwice: a call runs a second time, as its first run is taken for dead. Whichever comes too late is told what became of
+// the order, and neither is given an order without a checkout.
+func TestAutoTwice(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		first, second error // what the gateway best says to each of the runs, of which the first comes first
+		gateway, at   string
+	}{
+		"the second finds the order elsewhere":     {errDead, nil, "auto", "next"},
+		"the second finds the order where it was":  {nil, errDead, "auto", "best"},
+		"the second finds the order that is named": {nil, errDead, "best", "best"},
+	} {
+		best, next := sells("best", "0.03"), sells("next", "0.02")
+		m := newMarket(t, best, next)
+		asked, answers := make(chan struct{}), []chan error{make(chan error), make(chan error)}
+		n := 0
+		best.makes = func(context.Context) (gateway.Checkout, error) {
+			mine := answers[n]
+			n++
+			asked <- struct{}{}
+			return gateway.Checkout{URL: "https://best.example/pay"}, <-mine
+		}
+		atNext, goOn := make(chan struct{}, 1), make(chan struct{})
+		next.makes = func(context.Context) (gateway.Checkout, error) {
+			atNext <- struct{}{}
+			<-goOn
+			return gateway.Checkout{URL: "https://next.example/pay"}, nil
+		}
+		call := m.call()
+		s := m.session(time.Hour)
+		type outcome struct {
+			o   *checkout.Order
+			err error
+		}
+		var ends []chan outcome
+		for range answers {
+			end, mine := make(chan outcome, 1), *call
+			ends = append(ends, end)
+			go func() {
+				o, err := m.app.CreateOrder(context.Background(), &mine, s.Session.ID, &checkout.CreateOrder{
+					ClientSecret: &s.ClientSecret, FiatAmount: amount("100"), FiatCurrency: ptr("USD"), CryptoCurrency: ptr("ETH"), Network: ptr("ethereum"),
+					WalletAddress: ptr("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"), Gateway: ptr(tc.gateway),
+				})
+				end <- outcome{o, err}
+			}()
+			<-asked
+		}
+		answers[0] <- tc.first
+		var first outcome
+		if tc.first == nil {
+			first = <-ends[0]
+		} else {
+			<-atNext // and so on record
+		}
+		answers[1] <- tc.second
+		second := <-ends[1]
+		close(goOn)
+		if tc.first != nil {
+			first = <-ends[0]
+		}
+		for i, one := range []outcome{first, second} {
+			switch {
+			case one.err != nil && (tc.first == nil || i == 0 || checkout.CodeOf(one.err) != checkout.CodeGatewayUnavailable):
+				t.Errorf("%s: run %d: %v", name, i+1, one.err)
+			case one.err == nil && (one.o.Status != checkout.OrderCreated || one.o.CheckoutURL != "https://"+tc.at+".example/pay"):
+				t.Errorf("%s: run %d: %+v", name, i+1, one.o)
+			}
+		}
+	}
+}
+
+// TestAutoLastResort: where all refuse, now that they are asked for their price, one that has failed lately is better than none. And
+// what rules say is told to the partner, not to the payer.
+func TestAutoLastResort(t *testing.T) {
+	t.Parallel()
+	fussy := func(id string) *seller {
+		return &seller{quoting: quoting{named(id), func(context.Context, gateway.QuoteRequest) (gateway.Quote, error) {
+			return gateway.Quote{}, checkout.FailField(checkout.CodeInvalidAmount, "fiatAmount", "is too much today")
+		}}}
+	}
+	failing := sells("failing", "0.01")
+	m := newMarket(t, fussy("a"), fussy("b"), failing, sells("never", "9"))
+	failing.makes = dead
+	for range 5 {
+		_, order := m.begin("failing")
+		_, _ = order()
+	}
+	m.rules(`{"rules": [{"name": "whom we dislike", "when": {}, "exclude": ["never"]}]}`)
+	failing.makes = nil
+	o, err := m.routed()
+	m.want(o, err, "failing", "last_resort, failing chosen, a ineligible INVALID_AMOUNT, b ineligible INVALID_AMOUNT, never ineligible INVALID_GATEWAY")
+
+	m.rules(`{"rules": [{"name": "whom we dislike", "when": {}, "gateways": ["a", "b"]}]}`)
+	_, err = m.routed()
+	var told *checkout.Error
+	if !errors.As(err, &told) || told.Code != checkout.CodeInvalidAmount || strings.Contains(told.Message, "dislike") {
+		t.Errorf("%v", err)
+	}
 }

@@ -3,6 +3,7 @@ package checkout
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/asset"
@@ -237,7 +238,7 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	info, _ := u.Status.Info()
 	o.Status, o.UpdatedAt = u.Status, now
 	o.Take(u)
-	if u.FailureReason != "" {
+	if u.FailureReason != "" || u.Status == OrderCompleted && len(o.Discrepancies) > 0 { // what it was held for is settled
 		o.FailureReason = u.FailureReason
 	}
 	if u.Status == OrderCompleted {
@@ -290,17 +291,45 @@ func (o *Order) Hold(u OrderUpdate, now time.Time) (event EventType, changed boo
 	return EventProcessing, true
 }
 
-// Forbids tells whether what was paid is less or other than the session's locks allow. More than was asked for is no harm.
+// Recall adds to what was paid what an order that is held was told before: an update that says nothing of what was wrong does not
+// put it right.
+func (o *Order) Recall(paid Paid) Paid {
+	if o.Status != OrderProcessing {
+		return paid
+	}
+	for _, d := range o.Discrepancies {
+		switch d.Field {
+		case "fiatAmount":
+			if was, err := money.Parse(d.Paid); err == nil && !paid.FiatAmount.IsSet() {
+				paid.FiatAmount = was
+			}
+		case "fiatCurrency":
+			paid.FiatCurrency = cmp.Or(paid.FiatCurrency, d.Paid)
+		case "cryptoCurrency":
+			paid.CryptoCurrency = cmp.Or(paid.CryptoCurrency, d.Paid)
+		case "network":
+			paid.Network = cmp.Or(paid.Network, d.Paid)
+		case "walletAddress":
+			paid.WalletAddress = cmp.Or(paid.WalletAddress, d.Paid)
+		case "walletTag":
+			paid.WalletTag = cmp.Or(paid.WalletTag, d.Paid)
+		}
+	}
+	return paid
+}
+
+// Forbids tells whether what was paid is less or other than the session's locks allow. More than was asked for is no harm, nor is it
+// that a sale brings less, which moves with the rate until the crypto has come.
 func (s *Session) Forbids(o *Order, paid *Paid) bool {
 	locks := &s.FieldLocks
 	for _, d := range o.compare(paid) {
 		switch d.Field {
 		case "fiatAmount":
-			least := o.FiatAmount
-			if lock := locks[LockSourceAmount]; lock.Ranged() {
+			lock, least := locks[LockSourceAmount], o.FiatAmount
+			if lock.Ranged() { // which holds whether or not it is locked, as for an order
 				least = lock.Min
 			}
-			if locks[LockSourceAmount].Locked && paid.FiatAmount.Cmp(least) < 0 {
+			if o.Type == Buy && (lock.Locked || lock.Ranged()) && paid.FiatAmount.Cmp(least) < 0 {
 				return true
 			}
 		case "fiatCurrency":
@@ -334,12 +363,14 @@ func (o *Order) compare(paid *Paid) []Discrepancy {
 	}
 	told := o.ForGateway()
 	add("fiatAmount", o.FiatAmount.String(), paid.FiatAmount.String(), o.FiatAmount.Equal(paid.FiatAmount))
-	add("fiatCurrency", o.FiatCurrency, paid.FiatCurrency, o.FiatCurrency == paid.FiatCurrency)
-	add("cryptoCurrency", o.CryptoCurrency, paid.CryptoCurrency, o.CryptoCurrency == paid.CryptoCurrency)
-	add("network", o.Network, paid.Network, o.Network == paid.Network)
+	add("fiatCurrency", o.FiatCurrency, paid.FiatCurrency, strings.EqualFold(o.FiatCurrency, paid.FiatCurrency))
+	add("cryptoCurrency", o.CryptoCurrency, paid.CryptoCurrency, strings.EqualFold(o.CryptoCurrency, paid.CryptoCurrency))
+	add("network", o.Network, paid.Network, strings.EqualFold(o.Network, paid.Network))
 	if o.Type == Buy {
-		add("walletAddress", told.WalletAddress, paid.WalletAddress, asset.SameWallet(o.Network, told.WalletAddress, paid.WalletAddress))
-		add("walletTag", told.WalletTag, paid.WalletTag, told.WalletTag == paid.WalletTag)
+		address, tag := asset.SplitTag(o.Network, paid.WalletAddress)
+		tag = cmp.Or(tag, paid.WalletTag)
+		add("walletAddress", told.WalletAddress, address, asset.SameWallet(o.Network, told.WalletAddress, address))
+		add("walletTag", told.WalletTag, tag, told.WalletTag == tag)
 	}
 	return list
 }

@@ -86,6 +86,9 @@ func ParseRoutingRules(text []byte, gateways []string) (*RoutingRules, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("there is more behind the JSON object")
 	}
+	if r.Rules == nil {
+		return nil, errors.New(`it has no rules: for none, give {"rules": []}`)
+	}
 	if len(r.Rules) > MaxRoutingRules {
 		return nil, fmt.Errorf("there are %d rules, of at most %d", len(r.Rules), MaxRoutingRules)
 	}

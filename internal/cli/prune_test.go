@@ -24,7 +24,7 @@ func TestPruneBesideServer(t *testing.T) {
 	for _, query := range []string{
 		`with recursive n(i) as (select 1 union all select i + 1 from n where i < 600)
 			insert into sessions select project.id, 'sess_' || i, 0, '', '', 'onramp', 'cancelled', '', '', '', '', '', '', '', '', '', '', '',
-			40000000000000, 40000000000000 + i, 40000000000000 + i, '', '', 1 from projects as project, n`,
+			40000000000000, 40000000000000 + i, 40000000000000 + i, '', '', 1, '' from projects as project, n`,
 		`insert into counts select id, 'session', 'onramp', 'cancelled', 0, 600 from projects`,
 	} {
 		if _, err := db.ExecContext(t.Context(), query); err != nil {
@@ -79,7 +79,7 @@ func TestServerPrunes(t *testing.T) {
 	}
 	defer func() { _ = db.Close() }()
 	_, err = db.ExecContext(t.Context(), `insert into sessions select id, 'sess_old', 0, '', '', 'onramp', 'cancelled', '', '', '', '', '', '', '', '', '', '', '',
-		40000000000000, 40000000000000, 40000000000000, '', '', 1 from projects`)
+		40000000000000, 40000000000000, 40000000000000, '', '', 1, '' from projects`)
 	if err != nil {
 		t.Fatal(err)
 	}

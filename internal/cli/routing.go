@@ -17,9 +17,9 @@ import (
 )
 
 type projectRouting struct {
-	ID            string `arg:"" help:"The project's id."`
-	Set           string `placeholder:"FILE" help:"Set the rules to those in the file; - reads standard input. All of them are replaced."`
-	Clear         bool   `xor:"set" help:"Remove the rules: orders may go to any gateway, where the payer gets most."`
+	ID            string  `arg:"" help:"The project's id."`
+	Set           *string `xor:"set" placeholder:"FILE" help:"Set the rules to those in the file; - reads standard input. All of them are replaced."`
+	Clear         bool    `xor:"set" help:"Remove the rules: orders may go to any gateway, where the payer gets most."`
 	databaseFlags `embed:""`
 }
 
@@ -41,20 +41,9 @@ To see what becomes of an order: sliproad gateway route --help`
 }
 
 func (c *projectRouting) Run(ctx context.Context, s streams) error {
-	var text []byte
-	var err error
-	switch c.Set {
-	case "":
-	case "-":
-		text, err = io.ReadAll(io.LimitReader(os.Stdin, checkout.MaxRoutingRulesBytes+1))
-	default:
-		text, err = os.ReadFile(c.Set)
-	}
+	text, err := c.text()
 	if err != nil {
 		return err
-	}
-	if c.Clear {
-		text = []byte(`{"rules": []}`)
 	}
 	return c.withApp(ctx, app.Config{Providers: providers(sandbox.New("", nil))}, func(a *app.App) error {
 		id := checkout.ProjectID(c.ID)
@@ -78,6 +67,21 @@ func (c *projectRouting) Run(ctx context.Context, s streams) error {
 	})
 }
 
+// text is what the rules are to be set to; nil: they stay.
+func (c *projectRouting) text() ([]byte, error) {
+	switch {
+	case c.Clear:
+		return []byte(`{"rules": []}`), nil
+	case c.Set == nil:
+		return nil, nil
+	case *c.Set == "": // as by a variable that isn't set
+		return nil, errors.New("--set: give a file, or - for standard input")
+	case *c.Set == "-":
+		return io.ReadAll(io.LimitReader(os.Stdin, checkout.MaxRoutingRulesBytes+1))
+	}
+	return os.ReadFile(*c.Set)
+}
+
 type gatewayRoute struct {
 	Amount       string `required:"" help:"The fiat amount."`
 	Fiat         string `required:"" placeholder:"CODE" help:"The fiat currency, such as USD."`
@@ -88,7 +92,7 @@ type gatewayRoute struct {
 	Wallet       string `placeholder:"ADDRESS" help:"The wallet address, which some gateways need to sell."`
 	Tag          string `help:"The memo or destination tag of the wallet."`
 	IP           string `name:"ip" placeholder:"ADDRESS" help:"The payer's address, which some gateways need to tell a price."`
-	JSON         bool   `name:"json" help:"Print JSON, as an order's routing."`
+	JSON         bool   `name:"json" help:"Print JSON."`
 	gatewayFlags `embed:""`
 }
 
@@ -115,21 +119,14 @@ func (c *gatewayRoute) Run(ctx context.Context, s streams) error {
 	if c.IP != "" {
 		address, err := netip.ParseAddr(c.IP)
 		if err != nil {
-			return fmt.Errorf("--ip: %w", err)
+			return fmt.Errorf("--ip: %q is not an IP address, such as 203.0.113.7", c.IP)
 		}
 		q.Address = address.Unmap()
 	}
 	return c.withGateways(ctx, func(a *app.App) error {
 		r, err := a.ExplainRoute(ctx, q)
-		if told, ok := errors.AsType[*checkout.Error](err); r == nil && ok && told.Code == checkout.CodeValidation {
-			var wrong []string
-			for _, f := range told.Fields {
-				wrong = append(wrong, f.Field+" "+f.Message)
-			}
-			return errors.New(strings.Join(wrong, "\n"))
-		}
 		if r == nil {
-			return err
+			return byFlags(err)
 		}
 		if c.JSON {
 			if e := json.NewEncoder(s.out).Encode(r); e != nil {
@@ -142,6 +139,20 @@ func (c *gatewayRoute) Run(ctx context.Context, s streams) error {
 		}
 		return err
 	})
+}
+
+// byFlags names what is wrong in the question as the command's flags do.
+func byFlags(err error) error {
+	told, ok := errors.AsType[*checkout.Error](err)
+	if !ok || told.Code != checkout.CodeValidation {
+		return err
+	}
+	flags := map[string]string{"projectId": "project", "fiatAmount": "amount", "fiatCurrency": "fiat", "cryptoCurrency": "crypto"}
+	lines := []string{"no order can be like this:"}
+	for _, f := range told.Fields {
+		lines = append(lines, "  - --"+or(flags[f.Field], f.Field)+" "+f.Message)
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 func printRouting(w io.Writer, r *checkout.Routing) error {

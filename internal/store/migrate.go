@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"embed"
@@ -10,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -54,7 +54,8 @@ func (db *DB) provider(alone bool) (*goose.Provider, *sql.DB, error) {
 	return p, conn, nil
 }
 
-// sqliteFiles are the migrations without the word that SQLite does not know: it makes an index at once or not at all.
+// sqliteFiles are the migrations without what SQLite does not know, or need: it makes an index at once or not at all, and takes a
+// migration whole, so that no column of it is there when it is repeated.
 type sqliteFiles struct{ fs.FS }
 
 func (f sqliteFiles) Open(name string) (fs.File, error) {
@@ -63,12 +64,13 @@ func (f sqliteFiles) Open(name string) (fs.File, error) {
 		return file, err
 	}
 	text, err := io.ReadAll(file)
-	return sqliteFile{file, bytes.NewReader(bytes.ReplaceAll(text, []byte("index concurrently "), []byte("index ")))}, err
+	known := strings.NewReplacer("index concurrently ", "index ", "add column if not exists ", "add column ", "-- +goose NO TRANSACTION\n", "")
+	return sqliteFile{file, strings.NewReader(known.Replace(string(text)))}, err
 }
 
 type sqliteFile struct {
 	fs.File
-	text *bytes.Reader
+	text *strings.Reader
 }
 
 func (f sqliteFile) Read(p []byte) (int, error) { return f.text.Read(p) }

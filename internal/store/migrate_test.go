@@ -1,16 +1,17 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sliproad/sliproad/internal/store"
 )
 
-// TestMigrate: up is complete, and nothing when repeated; status tells which steps were taken.
 // back takes the database back to an earlier version: what the newest migration has added to tables is gone, and so is what the
 // statements say.
 func back(t *testing.T, url string, statements ...string) {
@@ -21,6 +22,7 @@ func back(t *testing.T, url string, statements ...string) {
 	}, statements...)...)
 }
 
+// TestMigrate: up is complete, and nothing when repeated; status tells which steps were taken.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deep", "er", "new ?#%.db")
@@ -120,5 +122,67 @@ func TestOpenErrors(t *testing.T) {
 		if strings.Contains(err.Error(), "secret") {
 			t.Errorf("the error tells the password: %v", err)
 		}
+	}
+}
+
+// TestMigrateBesideOrders: on PostgreSQL, a migration that waits for one table holds no other, so that it and the servers don't wait
+// for each other.
+func TestMigrateBesideOrders(t *testing.T) {
+	t.Parallel()
+	if !onPostgres {
+		t.Skip("SQLite has one writer")
+	}
+	url := fresh(t, here())
+	db := openURL(t, url, store.Options{})
+	back(t, url, `delete from goose_db_version where version_id > 6`)
+	beside := direct(t, url)
+	tx, err := beside.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(t.Context(), `lock table orders in row exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	migrated := make(chan error, 1)
+	go func() {
+		_, err := db.Migrate(context.WithoutCancel(t.Context()))
+		migrated <- err
+	}()
+	waits := false
+	for end := time.Now().Add(20 * time.Second); !waits; {
+		err := beside.QueryRowContext(t.Context(), `select exists (select 1 from pg_locks where relation = 'orders'::regclass and not granted)`).Scan(&waits)
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("the migration does not wait: %v", err)
+		}
+	}
+	if _, err := tx.ExecContext(t.Context(), `lock table sessions in row exclusive mode`); err != nil {
+		t.Errorf("a server: %v", err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Error(err)
+	}
+	if err := <-migrated; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMigrateAgain: a migration that broke off is taken up again: on PostgreSQL where it was, on SQLite from its beginning.
+func TestMigrateAgain(t *testing.T) {
+	t.Parallel()
+	url := fresh(t, here())
+	db := openURL(t, url, store.Options{})
+	back(t, url, `delete from goose_db_version where version_id > 6`, `alter table orders add column wallet_tag text not null default ''`)
+	if !onPostgres {
+		if _, err := db.Migrate(t.Context()); err == nil {
+			t.Error("a column was made twice")
+		}
+		exec(t, url, `alter table orders drop column wallet_tag`)
+	}
+	if done, err := db.Migrate(t.Context()); err != nil || len(done) != 1 {
+		t.Errorf("%d steps, %v", len(done), err)
+	}
+	if err := db.CheckSchema(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
