@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/sliproad/sliproad/internal/app"
@@ -191,6 +192,12 @@ func TestUnstorableNotification(t *testing.T) {
 	}
 	if err := w.app.ReceiveNotification(t.Context(), "teller", gateway.Notification{ProjectID: c.Project.ID}); err != nil {
 		t.Fatal(err)
+	}
+	w.teller.says = []gateway.Update{{DedupKey: strings.Repeat("k", 1<<18), OrderID: o.ID, Status: checkout.OrderPending}}
+	for range 2 {
+		if err := w.app.ReceiveNotification(t.Context(), "teller", gateway.Notification{ProjectID: c.Project.ID}); err != nil {
+			t.Errorf("a key of 256 KiB: %v", err)
+		}
 	}
 	got, err := w.app.GetOrder(t.Context(), w.by(c), o.ID)
 	if err != nil {

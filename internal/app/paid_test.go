@@ -108,7 +108,9 @@ func TestPaid(t *testing.T) {
 		{"more", all, inSession, with(func(p *checkout.Paid) { p.FiatAmount = amount("100.01") }), "completed", "fiatAmount 100 100.01"},
 		{"less, and free", free, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("10") }), "completed", "fiatAmount 100 10"},
 		{"less, in the range", ranged, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("50") }), "completed", "fiatAmount 100 50"},
-		{"less than the range", ranged, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("49.99") }), "processing", "fiatAmount 100 49.99"},
+		{"a cent less", all, inSession, with(func(p *checkout.Paid) { p.FiatAmount = amount("99.99") }), "completed", "fiatAmount 100 99.99"},
+		{"two cents less", all, inSession, with(func(p *checkout.Paid) { p.FiatAmount = amount("99.98") }), "processing", "fiatAmount 100 99.98"},
+		{"less than the range", ranged, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("49.98") }), "processing", "fiatAmount 100 49.98"},
 		{"another currency", all, inSession, with(func(p *checkout.Paid) { p.FiatCurrency = "EUR" }), "processing", "fiatCurrency USD EUR"},
 		{"another asset", all, inSession, with(func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "XLM", "stellar" }), "processing", "cryptoCurrency XRP XLM; network xrp stellar"},
 		{"another wallet", all, inSession, with(func(p *checkout.Paid) { p.WalletAddress = "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9" }), "processing", "walletAddress " + classic + " rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9"},
@@ -118,7 +120,7 @@ func TestPaid(t *testing.T) {
 		{"to the X-address of another tag", all, inSession, with(func(p *checkout.Paid) {
 			p.WalletAddress, p.WalletTag = "XVLhHMPHU98es4dbozjVtdWzVrDjtV8xvjGQTYPiAx6gwDC", ""
 		}), "processing", "walletTag 276 1"},
-		{"less than a range that isn't locked", loose, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("49.99") }), "processing", "fiatAmount 100 49.99"},
+		{"less than a range that isn't locked", loose, own, with(func(p *checkout.Paid) { p.FiatAmount = amount("49.98") }), "processing", "fiatAmount 100 49.98"},
 		{"another wallet, and free", free, own, with(func(p *checkout.Paid) { p.WalletAddress = "rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9" }), "completed", "walletAddress " + classic + " rN7n3473SaZBCG4dFL83w7a1RXtXtbk2D9"},
 	} {
 		o := w.paidFor(t, c, tc.session, tc.order)

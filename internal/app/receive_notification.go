@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -35,7 +37,7 @@ func (a *App) ReceiveNotification(ctx context.Context, gatewayID string, n gatew
 // applyUpdates applies what a gateway has told, or answered, each update once.
 func (a *App) applyUpdates(ctx context.Context, gatewayID string, n gateway.Notification, updates []gateway.Update) error {
 	for _, u := range updates {
-		u.DedupKey, u.OrderID = checkout.Legible(u.DedupKey), checkout.OrderID(checkout.Legible(string(u.OrderID)))
+		u.DedupKey, u.OrderID = boundKey(checkout.Legible(u.DedupKey)), checkout.OrderID(checkout.Legible(string(u.OrderID)))
 		u.ExternalOrderID, u.TransactionHash = checkout.Legible(u.ExternalOrderID), checkout.Legible(u.TransactionHash)
 		u.FailureReason, u.Paid = checkout.Legible(u.FailureReason), u.Paid.Legible()
 		if u.Deposit != nil {
@@ -50,6 +52,18 @@ func (a *App) applyUpdates(ctx context.Context, gatewayID string, n gateway.Noti
 		}
 	}
 	return nil
+}
+
+// maxDedupKey is in bytes: a row of an index on PostgreSQL has not much more room than this ten times over.
+const maxDedupKey = 255
+
+// boundKey is the key, or what stands for one that is too long to be kept.
+func boundKey(key string) string {
+	if len(key) <= maxDedupKey {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // applyUpdate stores the notification and moves the order and its session, in one transaction.

@@ -44,7 +44,9 @@ func (a *App) recoverOrder(ctx context.Context, o *checkout.Order) error {
 	}
 	ask, cancel := context.WithTimeout(ctx, a.GatewayTimeout)
 	defer cancel()
-	made, err := g.FindCheckout(ask, gateway.Request{Order: o.ForGateway(), Now: a.now()})
+	made, err := guarded(func() (gateway.Checkout, error) {
+		return g.FindCheckout(ask, gateway.Request{Order: o.ForGateway(), Now: a.now()})
+	})
 	if err == nil {
 		if wrong := checkMade(g, made); wrong != nil { // nobody was told of it, and nobody can get there
 			err = errors.Join(gateway.ErrNotFound, wrong)

@@ -155,14 +155,21 @@ func inRuleOrder(gateways []gateway.Gateway, rule *checkout.RoutingRule) []gatew
 
 // kept is a candidate that an error keeps from being chosen.
 func kept(c checkout.Candidate, err error) checkout.Candidate {
-	c.Outcome, c.Code, c.Message, c.Cause = checkout.OutcomeIneligible, checkout.CodeGatewayUnavailable, "The gateway failed.", err
+	c.Outcome, c.Code, c.Message, c.Cause = checkout.OutcomeIneligible, checkout.CodeGatewayUnavailable, "The gateway failed.", causeOf(err)
 	if told, ok := errors.AsType[*checkout.Error](err); ok {
-		c.Code, c.Message, c.Cause = told.Code, clip(told.Message), told.Unwrap()
+		c.Code, c.Message, c.Cause = told.Code, clip(told.Message), causeOf(told.Unwrap())
 	}
 	if c.Code == checkout.CodeGatewayUnavailable {
 		c.Outcome = checkout.OutcomeUnhealthy
 	}
 	return c
+}
+
+func causeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // clip bounds a message that is kept with the order.
@@ -197,8 +204,8 @@ func refusalOf(candidates []checkout.Candidate, rule *checkout.RoutingRule) erro
 		return checkout.FailField(checkout.CodeInvalidGateway, "gateway", "can't be chosen, because the project has no gateway that is enabled")
 	}
 	closeness := []checkout.Code{
-		checkout.CodeGatewayUnavailable, checkout.CodeInvalidAmount, checkout.CodeValidation, checkout.CodeInvalidNetwork,
-		checkout.CodeInvalidCurrency, checkout.CodeInvalidGateway,
+		checkout.CodeInvalidAmount, checkout.CodeValidation, checkout.CodeInvalidNetwork, checkout.CodeInvalidCurrency,
+		checkout.CodeInvalidGateway, checkout.CodeGatewayUnavailable, // the last is an account that can't be opened
 	}
 	fields := map[checkout.Code]string{
 		checkout.CodeInvalidAmount: "fiatAmount", checkout.CodeInvalidNetwork: "network", checkout.CodeInvalidCurrency: "cryptoCurrency",
@@ -274,7 +281,7 @@ func (q *quoteAnswer) class() int {
 func (q *quoteAnswer) candidate() checkout.Candidate {
 	c := checkout.Candidate{Gateway: q.gateway.ID, Outcome: checkout.OutcomeNext, TookMS: q.took.Milliseconds()}
 	if q.failure != nil {
-		c.Code, c.Message, c.Cause = q.failure.Code, clip(q.failure.Message), q.failure.Cause
+		c.Code, c.Message, c.Cause = q.failure.Code, clip(q.failure.Message), causeOf(q.failure.Cause)
 		if q.class() == 2 {
 			c.Outcome = checkout.OutcomeIneligible
 		}

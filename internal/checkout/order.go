@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/money"
 )
@@ -329,7 +331,7 @@ func (s *Session) Forbids(o *Order, paid *Paid) bool {
 			if lock.Ranged() { // which holds whether or not it is locked, as for an order
 				least = lock.Min
 			}
-			if o.Type == Buy && (lock.Locked || lock.Ranged()) && paid.FiatAmount.Cmp(least) < 0 {
+			if o.Type == Buy && (lock.Locked || lock.Ranged()) && short(paid.FiatAmount, least, o.FiatCurrency) {
 				return true
 			}
 		case "fiatCurrency":
@@ -351,6 +353,13 @@ func (s *Session) Forbids(o *Order, paid *Paid) bool {
 		}
 	}
 	return false
+}
+
+// short tells whether the amount is less than the least by more than one minor unit of the currency, which a gateway's rounding of
+// amount and fees may cost.
+func short(amount, least money.Amount, currency string) bool {
+	c, _ := money.LookupCurrency(currency)
+	return amount.Decimal().Add(decimal.New(1, -int32(c.MinorUnits))).LessThan(least.Decimal())
 }
 
 // compare lists where what was paid is not what was ordered. A seller may send from any wallet.

@@ -47,7 +47,7 @@ type Candidate struct {
 	Offer   *Offer           `json:"offer,omitempty"`   // what it said that the order would come to; nil: nothing
 	TookMS  int64            `json:"tookMs,omitempty"`  // how long it took to answer, in milliseconds
 
-	Cause error `json:"-"` // of a failure, for the operator; not kept
+	Cause string `json:"-"` // of a failure, for the operator; not kept
 }
 
 // CandidateOutcome says what became of a candidate.

@@ -292,8 +292,10 @@ func (c *gatewayCheck) Run(ctx context.Context, s streams) error {
 			return err
 		case checkout.CodeOf(err) == checkout.CodeNotFound, errors.Is(err, store.ErrNotFound):
 			return noProject(c.Project)
-		case err != nil:
+		case err != nil && !strings.HasPrefix(err.Error(), c.Name+": "): // what the gateway itself says begins so
 			return fmt.Errorf("%s: %w", c.Name, err)
+		case err != nil:
+			return err
 		}
 		_, err := fmt.Fprintf(s.out, "%s takes the credentials.\n", c.Name)
 		return err

@@ -170,8 +170,8 @@ func printRouting(w io.Writer, r *checkout.Routing) error {
 		if c.Outcome == checkout.OutcomeChosen {
 			why = strings.TrimSpace(reasons[r.Reason] + " " + why)
 		}
-		if c.Cause != nil {
-			why += " (" + c.Cause.Error() + ")"
+		if c.Cause != "" {
+			why += " (" + c.Cause + ")"
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Gateway, c.Outcome, crypto, fiat, fees, took, oneLine(why))
 	}
