@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sliproad/sliproad/internal/asset"
 	"github.com/sliproad/sliproad/internal/money"
 )
 
@@ -71,8 +72,8 @@ func (r *RoutingRule) Allows(gateway string) bool {
 	return (len(r.Gateways) == 0 || slices.Contains(r.Gateways, gateway)) && !slices.Contains(r.Exclude, gateway)
 }
 
-// ParseRoutingRules reads rules from JSON, folds the case of codes, and holds them to the gateways that there are. The error
-// lists whatever is wrong, with the place of each.
+// ParseRoutingRules reads rules from JSON, folds the case of codes, and holds them to the gateways, assets and networks that there
+// are: a rule with a misspelt one would match nothing, and say nothing. The error lists whatever is wrong, with the place of each.
 func ParseRoutingRules(text []byte, gateways []string) (*RoutingRules, error) {
 	if len(text) > MaxRoutingRulesBytes {
 		return nil, fmt.Errorf("the rules have %d bytes, of at most %d", len(text), MaxRoutingRulesBytes)
@@ -96,7 +97,7 @@ func ParseRoutingRules(text []byte, gateways []string) (*RoutingRules, error) {
 	names := map[string]bool{}
 	for i := range r.Rules {
 		rule := &r.Rules[i]
-		wrong := func(member, message string) { errs = append(errs, fmt.Errorf("rules[%d].%s %s", i, member, message)) }
+		wrong := func(member, message string) { errs = append(errs, fmt.Errorf("  - rules[%d].%s %s", i, member, message)) }
 		if rule.Name == "" || len(rule.Name) > MaxExternalIDChars || !Storable(rule.Name) || names[rule.Name] {
 			wrong("name", "must be a text of 1 to 255 bytes that no other rule has")
 		}
@@ -104,7 +105,10 @@ func ParseRoutingRules(text []byte, gateways []string) (*RoutingRules, error) {
 		rule.checkGateways(gateways, wrong)
 		rule.When.check(wrong)
 	}
-	return &r, errors.Join(errs...)
+	if len(errs) > 0 {
+		return nil, fmt.Errorf("these rules are wrong, and nothing was changed:\n%w", errors.Join(errs...))
+	}
+	return &r, nil
 }
 
 func (r *RoutingRule) checkGateways(known []string, wrong func(member, message string)) {
@@ -138,8 +142,20 @@ func (m *RoutingMatch) check(wrong func(member, message string)) {
 			list[i] = folded
 		}
 	}
-	fold("cryptoCurrencies", m.CryptoCurrencies, foldCrypto)
-	fold("networks", m.Networks, foldNetwork)
+	fold("cryptoCurrencies", m.CryptoCurrencies, func(v string) (string, string) {
+		code, problem := foldCrypto(v)
+		if _, ok := asset.LookupAsset(code); problem == "" && !ok {
+			problem = "is not an asset that any gateway serves: " + code
+		}
+		return code, problem
+	})
+	fold("networks", m.Networks, func(v string) (string, string) {
+		id, problem := foldNetwork(v)
+		if _, ok := asset.LookupNetwork(id); problem == "" && !ok {
+			problem = "is not a network that there is: " + id
+		}
+		return id, problem
+	})
 	fold("fiatCurrencies", m.FiatCurrencies, func(v string) (string, string) {
 		if c, ok := money.LookupCurrency(v); ok {
 			return c.Code, ""

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/sliproad/sliproad/api"
 	"github.com/sliproad/sliproad/internal/app"
 	"github.com/sliproad/sliproad/internal/checkout"
 	"github.com/sliproad/sliproad/internal/gateway/sandbox"
+	"github.com/sliproad/sliproad/internal/httpapi"
 )
 
 type projectRouting struct {
@@ -92,7 +94,7 @@ type gatewayRoute struct {
 	Wallet       string `placeholder:"ADDRESS" help:"The wallet address, which some gateways need to sell."`
 	Tag          string `help:"The memo or destination tag of the wallet."`
 	IP           string `name:"ip" placeholder:"ADDRESS" help:"The payer's address, which some gateways need to tell a price."`
-	JSON         bool   `name:"json" help:"Print JSON."`
+	JSON         bool   `name:"json" help:"Print JSON: an order's routing as in the API, and the cause of each failure."`
 	gatewayFlags `embed:""`
 }
 
@@ -129,7 +131,9 @@ func (c *gatewayRoute) Run(ctx context.Context, s streams) error {
 			return byFlags(err)
 		}
 		if c.JSON {
-			if e := json.NewEncoder(s.out).Encode(r); e != nil {
+			out := json.NewEncoder(s.out)
+			out.SetEscapeHTML(false)
+			if e := out.Encode(explainedRouteOf(r)); e != nil {
 				return e
 			}
 			return err
@@ -139,6 +143,29 @@ func (c *gatewayRoute) Run(ctx context.Context, s streams) error {
 		}
 		return err
 	})
+}
+
+// explainedRoute is an order's routing as the API presents it, with the causes of failures, which only the operator is told.
+type explainedRoute struct {
+	*api.Routing
+	Candidates []explainedCandidate `json:"candidates"`
+}
+
+type explainedCandidate struct {
+	api.RoutingCandidate
+	Cause *string `json:"cause"`
+}
+
+func explainedRouteOf(r *checkout.Routing) explainedRoute {
+	out := explainedRoute{Routing: httpapi.Routing(r), Candidates: []explainedCandidate{}}
+	for i, c := range out.Routing.Candidates {
+		one := explainedCandidate{RoutingCandidate: c}
+		if cause := r.Candidates[i].Cause; cause != "" {
+			one.Cause = &cause
+		}
+		out.Candidates = append(out.Candidates, one)
+	}
+	return out
 }
 
 // byFlags names what is wrong in the question as the command's flags do.

@@ -99,7 +99,8 @@ func discrepancies(o *checkout.Order) []api.Discrepancy {
 	return list
 }
 
-func routing(r *checkout.Routing) *api.Routing {
+// Routing presents why an order is at its gateway; nil where it was not the server's choice.
+func Routing(r *checkout.Routing) *api.Routing {
 	if r == nil {
 		return nil
 	}
@@ -130,7 +131,7 @@ func order(o *checkout.Order) api.Order {
 		TransactionHash: optional(o.TransactionHash), FailureReason: optional(o.FailureReason), Checkout: &hop,
 		Metadata: partnerMetadata(o), CreatedAt: timeText(o.CreatedAt), UpdatedAt: timeText(o.UpdatedAt),
 		CompletedAt: optionalTime(o.CompletedAt), LatePayment: latePayment(o),
-		Deposit: deposit(o), Discrepancies: discrepancies(o), Routing: routing(o.Routing),
+		Deposit: deposit(o), Discrepancies: discrepancies(o), Routing: Routing(o.Routing),
 	}}
 }
 
