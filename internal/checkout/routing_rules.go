@@ -97,7 +97,9 @@ func ParseRoutingRules(text []byte, gateways []string) (*RoutingRules, error) {
 	names := map[string]bool{}
 	for i := range r.Rules {
 		rule := &r.Rules[i]
-		wrong := func(member, message string) { errs = append(errs, fmt.Errorf("  - rules[%d].%s %s", i, member, message)) }
+		wrong := func(member, message string) {
+			errs = append(errs, fmt.Errorf("  - rules[%d].%s %s", i, member, message))
+		}
 		if rule.Name == "" || len(rule.Name) > MaxExternalIDChars || !Storable(rule.Name) || names[rule.Name] {
 			wrong("name", "must be a text of 1 to 255 bytes that no other rule has")
 		}
