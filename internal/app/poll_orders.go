@@ -46,7 +46,8 @@ func (p *askPauses) over(row *store.GatewayAccount, now time.Time) bool {
 	return !now.Before(p.until[[2]string{string(row.ProjectID), row.Gateway}].until)
 }
 
-func (p *askPauses) note(row *store.GatewayAccount, failed bool, now time.Time) {
+// note keeps whether the account's gateway failed, and for how long it wants to be left alone, if it says so.
+func (p *askPauses) note(row *store.GatewayAccount, failed bool, wanted time.Duration, now time.Time) {
 	key := [2]string{string(row.ProjectID), row.Gateway}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +59,7 @@ func (p *askPauses) note(row *store.GatewayAccount, failed bool, now time.Time) 
 		p.until = map[[2]string]askPause{}
 	}
 	last := p.until[key]
-	p.until[key] = askPause{last.failures + 1, now.Add(min(askMaxPause, askFailPause<<min(last.failures, 10)))}
+	p.until[key] = askPause{last.failures + 1, now.Add(min(askMaxPause, max(wanted, askFailPause<<min(last.failures, 10))))}
 }
 
 // PollOrders asks the gateways that can be asked about the open orders of all projects, for when their notifications get lost,
@@ -80,22 +81,22 @@ func (a *App) PollOrders(ctx context.Context) (int, error) {
 			}
 			return 0, err
 		}
-		n, down, err := a.pollAccount(ctx, row, poller, g.Describe().PollEvery)
+		n, down, wanted, err := a.pollAccount(ctx, row, poller, g.Describe().PollEvery)
 		if ctx.Err() != nil {
 			return n, ctx.Err()
 		}
-		a.asking.note(row, down, a.now())
+		a.asking.note(row, down, wanted, a.now())
 		return n, err
 	})
 }
 
 // pollAccount asks about the account's orders that are due, one after the other. An order about which that fails stops none of
-// the others; a gateway that is down is asked no more.
-func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller gateway.Poller, every time.Duration) (asked int, down bool, err error) {
+// the others; a gateway that is down, or says that it is asked too often, is asked no more for now; wanted is the pause that it asks for.
+func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller gateway.Poller, every time.Duration) (asked int, down bool, wanted time.Duration, err error) {
 	began := a.now()
 	due, err := a.DB.OrdersToAsk(ctx, row.ProjectID, row.Gateway, began, askBatch)
 	if err != nil {
-		return 0, false, err
+		return 0, false, 0, err
 	}
 	var failed []error
 	failures := 0 // in a row
@@ -111,17 +112,28 @@ func (a *App) pollAccount(ctx context.Context, row *store.GatewayAccount, poller
 			continue
 		}
 		if err != nil {
-			return asked, false, errors.Join(append(failed, err)...)
+			return asked, false, 0, errors.Join(append(failed, err)...)
 		}
 		asked++
 		failures++
 		if _, err := guarded(func() (none struct{}, err error) { return none, a.pollOrder(ctx, poller, one.Order) }); err != nil {
 			failed = append(failed, fmt.Errorf("asking %s about order %s: %w", row.Gateway, one.Order.ID, err))
+			if pause, often := tooMany(err); often {
+				failures, wanted = askFailures, pause
+			}
 			continue
 		}
 		failures = 0
 	}
-	return asked, down || failures >= askFailures, errors.Join(failed...)
+	return asked, down || failures >= askFailures, wanted, errors.Join(failed...)
+}
+
+// tooMany tells whether the gateway says that it is asked too often, and for how long it wants to be left alone; 0: it doesn't say.
+func tooMany(err error) (time.Duration, bool) {
+	if e, ok := errors.AsType[gateway.TooMany](err); ok {
+		return e.Pause()
+	}
+	return 0, false
 }
 
 // askPauseOf is how long an order is left alone that is asked about now.

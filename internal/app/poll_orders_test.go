@@ -258,6 +258,60 @@ func TestPollFails(t *testing.T) {
 	}
 }
 
+// TestPollTooMany: a gateway that says that it is asked too often is not asked about the next order, nor before it says.
+func TestPollTooMany(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wait            time.Duration
+		before, further time.Duration
+	}{
+		"it says how long":         {2 * time.Minute, 119 * time.Second, 2 * time.Second},
+		"it does not say how long": {0, 14 * time.Second, 2 * time.Second},
+		"it says a day":            {24 * time.Hour, 9 * time.Minute, 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newAsked(t)
+			for range 3 {
+				h.order()
+			}
+			h.now = h.now.Add(31 * time.Second)
+			failed := false
+			h.remote.says = func(gateway.Request) ([]gateway.Update, error) {
+				if !failed {
+					failed = true
+					return nil, otherFailure{tooMany(time.Hour)}
+				}
+				return nil, fmt.Errorf("one: %w", tooMany(c.wait))
+			}
+			if n, err := h.nodes[0].PollOrders(t.Context()); n != 2 || err == nil {
+				t.Errorf("asked about %d, %v", n, err)
+			}
+			h.tell(checkout.OrderCompleted)
+			h.now = h.now.Add(c.before)
+			if n, err := h.nodes[0].PollOrders(t.Context()); n != 0 || err != nil {
+				t.Errorf("too early, asked about %d, %v", n, err)
+			}
+			h.now = h.now.Add(c.further)
+			if n, err := h.nodes[0].PollOrders(t.Context()); n == 0 || err != nil {
+				t.Errorf("afterwards asked about %d, %v", n, err)
+			}
+		})
+	}
+}
+
+// tooMany is a gateway's word that it is asked too often, and how long to wait; 0: it doesn't say.
+type tooMany time.Duration
+
+func (tooMany) Error() string { return "answered 429" }
+
+func (w tooMany) Pause() (time.Duration, bool) { return time.Duration(w), true }
+
+// otherFailure is an answer of another kind.
+type otherFailure struct{ tooMany }
+
+func (otherFailure) Pause() (time.Duration, bool) { return 0, false }
+
 // TestLoadCatalogues: what a gateway publishes is loaded by one node for all, again after six hours; the last good one stays
 // while the gateway fails, which is left alone for longer and longer.
 func TestLoadCatalogues(t *testing.T) {

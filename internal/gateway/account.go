@@ -250,6 +250,13 @@ type Poller interface {
 	Poll(ctx context.Context, r Request) ([]Update, error)
 }
 
+// TooMany is an error that may be a gateway's word that it is asked too often.
+type TooMany interface {
+	error
+	// Pause is for how long it wants to be left alone, 0 where it doesn't say; false: it says nothing of the kind.
+	Pause() (time.Duration, bool)
+}
+
 // Prober is a gateway whose credentials can be tried without making anything.
 type Prober interface {
 	// Probe is nil where the gateway takes the credentials, else an error that says what is wrong and what to do.

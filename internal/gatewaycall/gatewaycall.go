@@ -56,6 +56,11 @@ type Error struct {
 
 func (e *Error) Error() string { return e.text }
 
+// Pause makes it a gateway.TooMany.
+func (e *Error) Pause() (time.Duration, bool) {
+	return e.RetryAfter, e.Status == http.StatusTooManyRequests || e.RetryAfter > 0
+}
+
 // Status is the status of the answer that the error is; 0: it is none.
 func Status(err error) int {
 	var answer *Error

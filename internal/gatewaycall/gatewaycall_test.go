@@ -126,7 +126,14 @@ func TestRetryAfter(t *testing.T) {
 		err := (&gatewaycall.Client{}).JSON(t.Context(), gatewaycall.Request{Method: http.MethodGet, URL: address}, nil)
 		if !errors.As(err, &told) || told.RetryAfter != want {
 			t.Errorf("%s: %+v, %v", given, told, err)
+			continue
 		}
+		if pause, often := told.Pause(); !often || pause != want {
+			t.Errorf("%s: a pause of %v, %v", given, pause, often)
+		}
+	}
+	if pause, often := (&gatewaycall.Error{Status: http.StatusInternalServerError}).Pause(); often {
+		t.Errorf("a mere failure asks for a pause of %v", pause)
 	}
 }
 
