@@ -115,8 +115,11 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// NotFound is the error for a resource that the caller's project doesn't have.
+// NotFound is the error for a resource that the caller's project doesn't have, or for the project itself.
 func NotFound(kind string) *Error {
+	if kind == "project" {
+		return Fail(CodeNotFound, "There is no such project.")
+	}
 	return Fail(CodeNotFound, "There is no such "+kind+" in this project.")
 }
 

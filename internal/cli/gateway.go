@@ -97,8 +97,13 @@ func (gatewaySet) Help() string {
 
 func describeSetting(s gateway.Setting) string {
 	text := "  " + s.Key + "  " + s.Help
-	if s.Required {
+	switch {
+	case s.Required && s.Secret:
+		text += " Required, secret."
+	case s.Required:
 		text += " Required."
+	case s.Secret:
+		text += " Secret."
 	}
 	if len(s.Values) > 0 {
 		text += " One of: " + strings.Join(s.Values, ", ") + "."

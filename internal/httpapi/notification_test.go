@@ -69,3 +69,18 @@ func TestNotificationRoute(t *testing.T) {
 		}
 	}
 }
+
+// TestNotificationNowhere: whoever sends notifications to a wrong place is told which part of it is.
+func TestNotificationNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, want := range map[string]string{
+		"/gateways/sandbox/webhook/6f1b7a3e-1d0f-4c55-9a0b-3f1f5c0c7d11": "There is no such project.",
+		"/gateways/sandbox/webhook/shop":                                 "There is no such project.",
+		"/gateways/nope/webhook/" + string(w.project):                    "There is no such gateway in this project.",
+	} {
+		if a := w.post(t, path, "", "{}").want(t, 404); !strings.Contains(string(a.raw), `"message":"`+want+`"`) {
+			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+}
