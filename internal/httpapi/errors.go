@@ -9,6 +9,7 @@ import (
 
 	"github.com/sliproad/sliproad/api"
 	"github.com/sliproad/sliproad/internal/checkout"
+	"github.com/sliproad/sliproad/internal/gateway"
 )
 
 // CodeStatus is the HTTP status of every error code, and after how many seconds a repetition may succeed (0: none is
@@ -58,7 +59,10 @@ func (s *Server) fail(x *exchange, err error) (status int, body any) {
 	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
 		row.Status = statusClientGone // nobody reads the answer; it is no fault of ours
 	}
-	if row.Status >= http.StatusInternalServerError {
+	switch {
+	case errors.Is(err, gateway.ErrMalformed): // genuine, so that nobody fills the log; and lost, unless somebody looks
+		s.Log.LogAttrs(x.r.Context(), slog.LevelWarn, "a gateway's notification can't be read", slog.String("requestId", x.requestID), slog.String("path", x.r.URL.Path), slog.Any("error", err))
+	case row.Status >= http.StatusInternalServerError:
 		s.Log.LogAttrs(x.r.Context(), slog.LevelError, "request failed", slog.String("requestId", x.requestID), slog.String("op", x.op), slog.Any("error", err))
 	}
 	header := x.w.Header()

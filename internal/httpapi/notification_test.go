@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -81,6 +83,31 @@ func TestNotificationNowhere(t *testing.T) {
 	} {
 		if a := w.post(t, path, "", "{}").want(t, 404); !strings.Contains(string(a.raw), `"message":"`+want+`"`) {
 			t.Errorf("%s: %s", path, a.raw)
+		}
+	}
+}
+
+// TestNotificationUnreadable: of a genuine notification that can't be read the log says whose it is and why, as nobody else would
+// notice; of a forged one, which anybody can send, it says nothing.
+func TestNotificationUnreadable(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		says error
+		logs bool
+	}{
+		"unreadable": {fmt.Errorf("%w: status is a list now", gateway.ErrMalformed), true},
+		"forged":     {fmt.Errorf("%w: status is a list now", gateway.ErrForged), false},
+	} {
+		var log strings.Builder
+		o := &odd{parse: func(gateway.Notification) ([]gateway.Update, error) { return nil, c.says }}
+		w := newWorld(t, with(o), func(p *parts) { p.api.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		a := w.post(t, "/gateways/odd/webhook/"+string(w.project)+"?mac=hidden", "", "{}")
+		path := "path=/gateways/odd/webhook/" + string(w.project)
+		if told := strings.Contains(log.String(), path) && strings.Contains(log.String(), "status is a list now"); told != c.logs || strings.Contains(log.String(), "hidden") {
+			t.Errorf("%s: the log says %q", name, log.String())
+		}
+		if strings.Contains(string(a.raw), "list now") {
+			t.Errorf("%s: the sender is told %s", name, a.raw)
 		}
 	}
 }
