@@ -280,9 +280,9 @@ func TestPollTooMany(t *testing.T) {
 			h.remote.says = func(gateway.Request) ([]gateway.Update, error) {
 				if !failed {
 					failed = true
-					return nil, otherFailure{tooMany(time.Hour)}
+					return nil, otherError{tooManyError(time.Hour)}
 				}
-				return nil, fmt.Errorf("one: %w", tooMany(c.wait))
+				return nil, fmt.Errorf("one: %w", tooManyError(c.wait))
 			}
 			if n, err := h.nodes[0].PollOrders(t.Context()); n != 2 || err == nil {
 				t.Errorf("asked about %d, %v", n, err)
@@ -300,17 +300,17 @@ func TestPollTooMany(t *testing.T) {
 	}
 }
 
-// tooMany is a gateway's word that it is asked too often, and how long to wait; 0: it doesn't say.
-type tooMany time.Duration
+// tooManyError is a gateway's word that it is asked too often, and how long to wait; 0: it doesn't say.
+type tooManyError time.Duration
 
-func (tooMany) Error() string { return "answered 429" }
+func (tooManyError) Error() string { return "answered 429" }
 
-func (w tooMany) Pause() (time.Duration, bool) { return time.Duration(w), true }
+func (w tooManyError) Pause() (time.Duration, bool) { return time.Duration(w), true }
 
-// otherFailure is an answer of another kind.
-type otherFailure struct{ tooMany }
+// otherError is an answer of another kind.
+type otherError struct{ tooManyError }
 
-func (otherFailure) Pause() (time.Duration, bool) { return 0, false }
+func (otherError) Pause() (time.Duration, bool) { return 0, false }
 
 // TestLoadCatalogues: what a gateway publishes is loaded by one node for all, again after six hours; the last good one stays
 // while the gateway fails, which is left alone for longer and longer.
