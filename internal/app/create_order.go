@@ -190,7 +190,7 @@ func (a *App) askCheckout(ctx context.Context, call *checkout.Call, o *checkout.
 		err = checkMade(g, made)
 	}
 	if _, opens := g.(gateway.Opener); !opens { // else it has asked nobody
-		a.watch(ask, healthKey{o.ProjectID, o.Gateway, CallOrder}, began, within, err)
+		a.watch(ask, healthKey{o.ProjectID, o.Gateway, CallOrder}, "", began, within, err)
 	}
 	return made, err
 }

@@ -166,7 +166,7 @@ func (a *App) ask(ctx context.Context, g gateway.Gateway, key healthKey, r gatew
 	if err == nil && (!q.FiatAmount.IsSet() || !q.CryptoAmount.IsSet() || !q.Rate.IsSet() || q.PaymentMethod == "" || q.Serves <= 0) {
 		err = fmt.Errorf("the quote lacks a figure: %+v", q)
 	}
-	return q, a.watch(ctx, key, began, within, err), err
+	return q, a.watch(ctx, key, "", began, within, err), err
 }
 
 // quoteFailure is what the payer is told of the error, nil of none.

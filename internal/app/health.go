@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type healthKey struct {
 type gatewayHealth struct {
 	mu       sync.Mutex
 	circuits map[healthKey]*gatewayCircuit
+	blamed   map[healthKey]map[checkout.OrderID]time.Time // when an order's failure counted last
 }
 
 // gatewayCircuit opens when half of the last calls were bad, whether they failed or were slow. After a pause it lets one call
@@ -156,6 +158,25 @@ func (h *gatewayHealth) record(key healthKey, now time.Time, bad bool) {
 	c.record(now, bad)
 }
 
+// blame tells whether a failure counts that a payer has met with the order: one in a window does, so that nobody alone, clicking
+// on what the gateway won't make, opens a circuit that is everybody's.
+func (h *gatewayHealth) blame(key healthKey, order checkout.OrderID, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.blamed == nil {
+		h.blamed = map[healthKey]map[checkout.OrderID]time.Time{}
+	}
+	maps.DeleteFunc(h.blamed[key], func(_ checkout.OrderID, at time.Time) bool { return now.Sub(at) >= healthWindow })
+	if _, there := h.blamed[key][order]; there {
+		return false
+	}
+	if h.blamed[key] == nil {
+		h.blamed[key] = map[checkout.OrderID]time.Time{}
+	}
+	h.blamed[key][order] = now
+	return true
+}
+
 // OpenCircuits counts the circuits that are open, by gateway and kind.
 func (a *App) OpenCircuits() map[string]map[GatewayCallKind]int {
 	a.health.mu.Lock()
@@ -174,8 +195,8 @@ func (a *App) OpenCircuits() map[string]map[GatewayCallKind]int {
 }
 
 // watch is called when a gateway's call is over, with the context that bounded it and the time that this gave: it counts for the
-// gateway's health. A caller who left says nothing.
-func (a *App) watch(ctx context.Context, key healthKey, began time.Time, given time.Duration, err error) time.Duration {
+// gateway's health. A caller who left says nothing. The order is named where it is its payer who makes the call, and may again.
+func (a *App) watch(ctx context.Context, key healthKey, order checkout.OrderID, began time.Time, given time.Duration, err error) time.Duration {
 	took := a.Now().Sub(began)
 	outcome := CallOK
 	var told *checkout.Error
@@ -190,7 +211,10 @@ func (a *App) watch(ctx context.Context, key healthKey, began time.Time, given t
 	case err != nil:
 		outcome = CallFailed
 	}
-	a.health.record(key, a.now(), outcome == CallFailed || outcome == CallSlow)
+	bad := outcome == CallFailed || outcome == CallSlow
+	if !bad || order == "" || a.health.blame(key, order, a.now()) {
+		a.health.record(key, a.now(), bad)
+	}
 	if a.GatewayCalled != nil {
 		a.GatewayCalled(GatewayCall{key.project, key.gateway, key.kind, outcome, took, err})
 	}

@@ -84,7 +84,7 @@ func (a *App) openAt(ctx context.Context, call *checkout.Call, o *checkout.Order
 	if err == nil && made.URL == "" {
 		err = errors.New("the gateway gave no URL")
 	}
-	a.watch(ask, healthKey{o.ProjectID, o.Gateway, CallOrder}, began, within, err)
+	a.watch(ask, healthKey{o.ProjectID, o.Gateway, CallOrder}, o.ID, began, within, err)
 	return made, err
 }
 

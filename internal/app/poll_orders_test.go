@@ -138,7 +138,7 @@ func (h *asked) poll() (int, error) {
 // tell has the remote say the status of each order that it is asked about.
 func (h *asked) tell(status checkout.OrderStatus) {
 	h.remote.says = func(r gateway.Request) ([]gateway.Update, error) {
-		return []gateway.Update{{DedupKey: "polled " + string(r.Order.ID) + string(status), OrderID: r.Order.ID, Status: status, ExternalOrderID: "x"}}, nil
+		return []gateway.Update{{DedupKey: "polled " + string(r.Order.ID) + string(status), OrderID: r.Order.ID, Status: status, ExternalOrderID: "x-" + string(r.Order.ID)}}, nil
 	}
 }
 
@@ -168,7 +168,7 @@ func TestPollOrders(t *testing.T) {
 	wantAsked("after the gateway's pause", 5)
 	for _, o := range orders {
 		got, err := h.app.DB.Order(t.Context(), o.ProjectID, o.ID)
-		if err != nil || got.Status != checkout.OrderProcessing || got.ExternalOrderID != "x" || h.remote.asked[o.ID] != 2 {
+		if err != nil || got.Status != checkout.OrderProcessing || got.ExternalOrderID != "x-"+string(o.ID) || h.remote.asked[o.ID] != 2 {
 			t.Errorf("%+v, asked %d times, %v", got, h.remote.asked[o.ID], err)
 		}
 	}

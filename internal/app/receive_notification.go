@@ -84,13 +84,36 @@ func (a *App) applyUpdate(ctx context.Context, gatewayID string, n gateway.Notif
 		if err != nil {
 			return err
 		}
+		if u.Type != "" && u.Type != o.Type { // the payer may have put the order's reference into the URL of another kind
+			return nil
+		}
 		if o.Status == checkout.OrderCreating { // faster than our own record: the gateway will send it again
 			return checkout.Fail(checkout.CodeGatewayUnavailable, "The order is still being made; send the notification again.")
+		}
+		if mine, err := claimPayment(ctx, tx, n, gatewayID, u); err != nil || !mine {
+			return err
 		}
 		changed, err = a.moveOrder(ctx, tx, o, u, n, seed)
 		return err
 	})
 	return changed, err
+}
+
+// claimPayment tells whether the gateway's payment that completes the order is this order's: the first that it is told for has it.
+// References are in the payer's hands at some gateways, and nobody shall have one payment told for two orders.
+func claimPayment(ctx context.Context, tx *store.Tx, n gateway.Notification, gatewayID string, u gateway.Update) (bool, error) {
+	if u.Status != checkout.OrderCompleted || u.ExternalOrderID == "" {
+		return true, nil
+	}
+	key := boundKey("payment " + u.ExternalOrderID)
+	fresh, err := tx.InsertNotification(store.Notification{
+		Project: n.ProjectID, Gateway: gatewayID, DedupKey: key, OrderID: u.OrderID, ReceivedAt: n.Now, Sealed: []byte{},
+	})
+	if err != nil || fresh {
+		return fresh, err
+	}
+	owner, err := tx.NotificationOrder(ctx, n.ProjectID, gatewayID, key)
+	return owner == u.OrderID, err
 }
 
 func (a *App) moveOrder(ctx context.Context, tx *store.Tx, o *checkout.Order, u gateway.Update, n gateway.Notification, seed checkout.Seed) (bool, error) {

@@ -232,6 +232,10 @@ func (o *Order) Apply(u OrderUpdate, now time.Time) (event EventType, changed bo
 	if earlier && (u.Status == OrderFailed || u.Status == OrderCancelled || u.Status == OrderExpired) {
 		return "", false
 	}
+	// Nor is it a refund of the order that another try than the one that paid it was given back.
+	if earlier && u.Status == OrderRefunded && (o.Status == OrderProcessing || o.Status == OrderCompleted) {
+		return "", false
+	}
 	// Money that came late may be given back.
 	lateRefund := u.Status == OrderRefunded && !o.LatePaymentAt.IsZero() && o.Status != OrderRefunded
 	if !lateRefund && !o.Status.CanBecome(u.Status) {
@@ -335,7 +339,8 @@ func (s *Session) Forbids(o *Order, paid *Paid) bool {
 				return true
 			}
 		case "fiatCurrency":
-			if locks[LockSourceCurrency].Locked {
+			amount := locks[LockSourceAmount] // which is one of the order's currency
+			if locks[LockSourceCurrency].Locked || o.Type == Buy && (amount.Locked || amount.Ranged()) {
 				return true
 			}
 		case "cryptoCurrency":

@@ -120,6 +120,7 @@ type Notification struct {
 type Update struct {
 	DedupKey        string // the gateway's id of this notification, or a hash of its body
 	OrderID         checkout.OrderID
+	Type            checkout.OrderType   // whether it tells of a purchase or a sale: it counts for an order of that type alone; empty: not told
 	Status          checkout.OrderStatus // pending only where it is certain that nothing has been paid: the payer may then be sent to pay
 	ExternalOrderID string
 	CryptoAmount    money.Amount

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/sliproad/sliproad/internal/checkout"
@@ -22,4 +23,12 @@ func (tx *Tx) InsertNotification(n Notification) (bool, error) {
 		values ($1, $2, $3, $4, $5, $6) on conflict (project_id, gateway, dedup_key) do nothing`,
 		string(n.Project), n.Gateway, n.DedupKey, string(n.OrderID), micros(n.ReceivedAt), n.Sealed)
 	return rows == 1, err
+}
+
+// NotificationOrder is the order of which the notification with the key tells. ErrNotFound: there is none.
+func (r Reader) NotificationOrder(ctx context.Context, project checkout.ProjectID, gateway, key string) (checkout.OrderID, error) {
+	var id string
+	err := r.q.queryRow(ctx, `select order_id from notifications where project_id = $1 and gateway = $2 and dedup_key = $3`,
+		string(project), gateway, key).Scan(&id)
+	return checkout.OrderID(id), unavailable(err)
 }

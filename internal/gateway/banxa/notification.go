@@ -67,7 +67,7 @@ func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
 	}
 	means := outcomeOf(o.Type, o.Status)
 	u := gateway.Update{
-		DedupKey: dedupKey, OrderID: checkout.OrderID(o.Reference), Status: means.status, ExternalOrderID: o.ID,
+		DedupKey: dedupKey, OrderID: checkout.OrderID(o.Reference), Type: o.Type, Status: means.status, ExternalOrderID: o.ID,
 		FailureReason: means.reason, Paid: a.paid(o),
 	}
 	amount, err := amountOf(o.CryptoAmount)

@@ -67,11 +67,11 @@ func signed(body string) gateway.Notification {
 
 func bodyOf(o *checkout.Order, status, id string) string {
 	if o.Type == checkout.Sell {
-		return fmt.Sprintf(`{"eventType":"offramp.transaction.updated","transactionId":"a1b2","status":%q,"asset":"ETH","network":"base",
-			"sellAmount":{"currency":"ETH","value":"0.025"},"total":{"currency":"USD","value":"100.00"},"partnerUserRef":"sell-%s","txHash":"0xabc","updatedAt":%q}`, status, o.ID, id)
+		return fmt.Sprintf(`{"eventType":"offramp.transaction.updated","transactionId":"a1b2-%[2]s","status":%[1]q,"asset":"ETH","network":"base",
+			"sellAmount":{"currency":"ETH","value":"0.025"},"total":{"currency":"USD","value":"100.00"},"partnerUserRef":"sell-%[2]s","txHash":"0xabc","updatedAt":%[3]q}`, status, o.ID, id)
 	}
-	return fmt.Sprintf(`{"eventType":"onramp.transaction.updated","transactionId":"1f087a54","status":%q,"purchaseCurrency":"ETH","purchaseNetwork":"base",
-		"purchaseAmount":{"currency":"ETH","value":"0.025"},"partnerUserRef":%q,"txHash":"0x","completedAt":%q}`, status, o.ID, id)
+	return fmt.Sprintf(`{"eventType":"onramp.transaction.updated","transactionId":"1f087a54-%[2]s","status":%[1]q,"purchaseCurrency":"ETH","purchaseNetwork":"base",
+		"purchaseAmount":{"currency":"ETH","value":"0.025"},"partnerUserRef":%[2]q,"txHash":"0x","completedAt":%[3]q}`, status, o.ID, id)
 }
 
 func signV0(o *checkout.Order, status, id string, at time.Time) gateway.Notification {
@@ -374,7 +374,7 @@ func TestSandbox(t *testing.T) {
 		if updates, err := g.ParseNotification(t.Context(), signed(body)); err != nil || len(updates) != 0 {
 			t.Errorf("a real transaction: %+v, %v", updates, err)
 		}
-		updates, err := g.ParseNotification(t.Context(), signed(strings.Replace(body, orderID, "sandbox-"+orderID, 1)))
+		updates, err := g.ParseNotification(t.Context(), signed(strings.ReplaceAll(body, orderID, "sandbox-"+orderID)))
 		if err != nil || len(updates) != 1 || updates[0].OrderID != orderID {
 			t.Errorf("a transaction of the sandbox: %+v, %v", updates, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func camelCase(name string) string {
 // update says what the transaction means for the order at that time, but for the key that tells it from others.
 func (t *transaction) update(id checkout.OrderID, kind checkout.OrderType, at time.Time) (gateway.Update, error) {
 	u := gateway.Update{
-		OrderID: id, Status: statusOf(t.Status), ExternalOrderID: cmp.Or(t.TransactionID, t.OrderID, t.ID), TransactionHash: t.TxHash,
+		OrderID: id, Type: kind, Status: statusOf(t.Status), ExternalOrderID: cmp.Or(t.TransactionID, t.OrderID, t.ID), TransactionHash: t.TxHash,
 	}
 	if t.Status == "" {
 		return u, errors.New("status is missing")
@@ -110,12 +111,14 @@ func (t *transaction) update(id checkout.OrderID, kind checkout.OrderType, at ti
 	}
 	if kind == checkout.Buy {
 		u.Paid = t.bought()
+		u.Paid.CryptoCurrency = cmp.Or(u.Paid.CryptoCurrency, ticker(t.PurchaseCurrency))
 		return u, nil
 	}
 	u.Paid = t.sold()
 	if slices.Contains(awaiting, t.Status) && u.TransactionHash == "" { // no crypto was seen
 		u.Status, u.Deposit = checkout.OrderPending, t.deposit(u.Paid, at)
 	}
+	u.Paid.CryptoCurrency = cmp.Or(u.Paid.CryptoCurrency, ticker(t.Asset))
 	return u, nil
 }
 
@@ -126,7 +129,9 @@ const sendOnly = "ONRAMP_TRANSACTION_TYPE_SEND"
 // will pay this exact amount", says openapi.yaml of coinbase/cdp-sdk of OnrampSessionRequest).
 func (t *transaction) bought() checkout.Paid {
 	p := named(t.PurchaseCurrency, cmp.Or(word(t.PurchaseNetwork), word(t.DestinationNetwork)), word(t.ContractAddress))
-	if t.Type != sendOnly {
+	if t.Type == sendOnly {
+		p.FiatCurrency = ticker(t.PurchaseCurrency) // which is no fiat currency, so that no lock of one lets it pass
+	} else {
 		currency, known := money.LookupCurrency(cmp.Or(t.PaymentTotal.currency, string(t.PaymentCurrency)))
 		if amount, err := t.PaymentTotal.Amount(); err == nil && amount.IsSet() && known {
 			p.FiatAmount, p.FiatCurrency = amount, currency.Code
@@ -149,6 +154,21 @@ func (t *transaction) sold() checkout.Paid {
 		p.WalletAddress = word(t.FromAddress)
 	}
 	return p
+}
+
+var tickerForm = regexp.MustCompile(`^[A-Z0-9]{2,12}$`)
+
+// ticker is the asset's, which is not ours, or not ours there: what was bought or sold is told to be another than was ordered. Some
+// lists have ids in its place.
+func ticker(symbol string) string {
+	code := strings.ToUpper(symbol)
+	if ours, other := assetNames[code]; other {
+		code = ours
+	}
+	if !tickerForm.MatchString(code) {
+		return ""
+	}
+	return code
 }
 
 // named has our names of the asset and the network, where they are ours. Without its network a ticker may be a wrapped token's.

@@ -70,14 +70,15 @@ func TestPaid(t *testing.T) {
 			p.CryptoCurrency, p.Network = "CELO", "celo"
 		})},
 		{"a network by another name", with(t, onramp, `"base"`, `"ethereum-mainnet"`, `"0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"`, `""`), but(bought, func(p *checkout.Paid) { p.Network = "ethereum" })},
-		{"wrapped under the original's name", with(t, onramp, `"USDC"`, `"BTC"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency = "" })},
-		{"another token of the ticker", with(t, onramp, `"0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"`, `"0xd9aAEc86B65D86f6A7B5B1b0c42FFA531710b6CA"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency = "" })},
-		{"what we don't know", with(t, onramp, `"USDC"`, `"ZZZ"`, `"base"`, `"zzz"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "", "" })},
-		{"their own crypto, which costs nothing", with(t, onramp, "BUY_AND_SEND", "SEND"), but(bought, func(p *checkout.Paid) { p.FiatAmount, p.FiatCurrency = money.Amount{}, "" })},
+		{"wrapped under the original's name", with(t, onramp, `"USDC"`, `"BTC"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency = "BTC" })},
+		{"another token of the ticker", with(t, onramp, `"0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"`, `"0xd9aAEc86B65D86f6A7B5B1b0c42FFA531710b6CA"`), bought},
+		{"what we don't know", with(t, onramp, `"USDC"`, `"ZZZ"`, `"base"`, `"zzz"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "ZZZ", "" })},
+		{"an id in the ticker's place", with(t, onramp, `"USDC"`, `"2b92315d-eab7-5bef-84fa-089a131333f5"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency = "" })},
+		{"their own crypto, which costs nothing", with(t, onramp, "BUY_AND_SEND", "SEND"), but(bought, func(p *checkout.Paid) { p.FiatAmount, p.FiatCurrency = money.Amount{}, "USDC" })},
 		{"nothing paid", with(t, onramp, `"paymentTotal":{"currency":"USD","value":"100"}`, `"paymentTotal":{"currency":"USD","value":"0"}`), but(bought, func(p *checkout.Paid) {
 			p.FiatAmount, p.FiatCurrency = money.Amount{}, ""
 		})},
-		{"in another form: what is only compared costs no status", with(t, onramp, `"paymentTotal":{"currency":"USD","value":"100"}`, `"paymentTotal":["100"]`, `"base"`, `7`, `"`+wallet+`"`, `{}`), checkout.Paid{}},
+		{"in another form: what is only compared costs no status", with(t, onramp, `"paymentTotal":{"currency":"USD","value":"100"}`, `"paymentTotal":["100"]`, `"base"`, `7`, `"`+wallet+`"`, `{}`), checkout.Paid{CryptoCurrency: "USDC"}},
 		{"a wallet with more than one form", with(t, onramp, `"USDC"`, `"XRP"`, `"base"`, `"ripple"`), but(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network, p.WalletAddress = "XRP", "xrp", "" })},
 		{"headless", `{"eventType":"onramp.transaction.success","orderId":"123e4567","status":"ONRAMP_ORDER_STATUS_COMPLETED","paymentTotal":"100.75","paymentCurrency":"EUR",
 			"purchaseAmount":"100.000000","purchaseCurrency":"USDC","destinationAddress":"` + wallet + `","destinationNetwork":"base","partnerUserRef":"` + orderID + `"}`, but(bought, func(p *checkout.Paid) {
@@ -163,7 +164,7 @@ func TestPollSale(t *testing.T) {
 	}
 	got := poll(transaction)
 	want := gateway.Update{
-		DedupKey: got.DedupKey, OrderID: orderID, Status: checkout.OrderPending, ExternalOrderID: "a1b2", CryptoAmount: amount("0.025"),
+		DedupKey: got.DedupKey, OrderID: orderID, Type: checkout.Sell, Status: checkout.OrderPending, ExternalOrderID: "a1b2", CryptoAmount: amount("0.025"),
 		Paid:    checkout.Paid{FiatCurrency: "USD", CryptoCurrency: "ETH", Network: "base", WalletAddress: wallet},
 		Deposit: &checkout.Deposit{Address: deposit, Amount: amount("0.025"), Until: time.Date(2026, 3, 1, 12, 25, 0, 5e8, time.UTC)},
 	}

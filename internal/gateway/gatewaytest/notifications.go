@@ -30,7 +30,11 @@ func (c Case) testStatuses(t *testing.T) {
 	t.Parallel()
 	for name, o := range c.orders() {
 		for _, s := range of(c.Statuses, o.Type) {
-			if u := c.parse(t, o, c.Notify(o, s.Theirs, "n1", c.Now)); u.Status != s.Ours {
+			u := c.parse(t, o, c.Notify(o, s.Theirs, "n1", c.Now))
+			if u.Type != "" && u.Type != o.Type {
+				t.Errorf("%s to %s is told as one to %q", s.Theirs, o.Type, u.Type)
+			}
+			if u.Status != s.Ours {
 				t.Errorf("%s: %s becomes %s, want %s", name, s.Theirs, u.Status, s.Ours)
 			}
 		}

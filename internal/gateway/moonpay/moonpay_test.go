@@ -153,7 +153,7 @@ func data(o *checkout.Order, status, id string) map[string]any {
 		stages = append(stages, map[string]any{"stage": "stage_three_processing", "status": "failed", "failureReason": reason})
 	}
 	d := map[string]any{
-		"id": "bda09e91-559f-4e7a-807a-cdec1a903d9d", "createdAt": "2022-08-31T10:00:03.640Z", "updatedAt": "2022-08-31T10:00:31.251Z-" + id,
+		"id": "bda09e91-" + o.ID, "createdAt": "2022-08-31T10:00:03.640Z", "updatedAt": "2022-08-31T10:00:31.251Z-" + id,
 		"status": status, "externalTransactionId": o.ID, "externalCustomerId": o.CustomerID, "feeAmount": json.Number("3.99"), "extraFeeAmount": 0,
 		"failureReason": nil, "stages": stages,
 	}
@@ -431,7 +431,7 @@ func TestUpdates(t *testing.T) {
 			t.Fatalf("%s: %v, %v", tt.status, updates, err)
 		}
 		u := updates[0]
-		if u.CryptoAmount.String() != tt.crypto || u.TransactionHash != tt.hash || u.FailureReason != tt.fail || u.ExternalOrderID != "bda09e91-559f-4e7a-807a-cdec1a903d9d" {
+		if u.CryptoAmount.String() != tt.crypto || u.TransactionHash != tt.hash || u.FailureReason != tt.fail || u.ExternalOrderID != "bda09e91-ord_01" {
 			t.Errorf("%s %s: %+v", tt.o.Type, tt.status, u)
 		}
 	}

@@ -116,12 +116,12 @@ func (g *account) update(t *transaction, sell bool, key string) (gateway.Update,
 		return gateway.Update{}, errors.New("id, externalTransactionId and status are required")
 	}
 	u := gateway.Update{
-		DedupKey: key, OrderID: order, ExternalOrderID: t.ID,
+		DedupKey: key, OrderID: order, Type: checkout.Buy, ExternalOrderID: t.ID,
 		Status: t.status(), TransactionHash: t.CryptoTransactionID,
 	}
 	crypto := t.QuoteCurrencyAmount
 	if sell {
-		crypto, u.TransactionHash = t.BaseCurrencyAmount, t.DepositHash
+		crypto, u.TransactionHash, u.Type = t.BaseCurrencyAmount, t.DepositHash, checkout.Sell
 	}
 	if t.Status == "failed" {
 		u.FailureReason = cmp.Or(t.stageReason(), t.FailureReason)

@@ -3,6 +3,7 @@ package moonpay
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -23,6 +24,8 @@ func (g *account) paid(t *transaction, sell bool) checkout.Paid {
 	}
 	if coin, ok := g.serving.Of(kind).Named(crypto, ""); ok {
 		p.CryptoCurrency, p.Network = coin.Code, coin.Network
+	} else { // none that could be ordered now, so that it is told by its ticker, which a code begins with
+		p.CryptoCurrency, _, _ = strings.Cut(strings.ToUpper(crypto), "_")
 	}
 	known, ok := money.LookupCurrency(fiat)
 	if !ok {

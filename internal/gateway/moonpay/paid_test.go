@@ -75,7 +75,7 @@ func TestPaid(t *testing.T) {
 		{"another network", &buy, set("currency", code("usdc_polygon"), "baseCurrency", code("EUR")), with(bought, func(p *checkout.Paid) { p.FiatCurrency, p.CryptoCurrency, p.Network = "EUR", "USDC", "polygon" })},
 		{"by its newer name", &buy, set("currency", nil, "quoteCurrency", code("USDC_polygon")), with(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network = "USDC", "polygon" })},
 		{"tag", &buy, set("currency", code("xlm"), "walletAddressTag", "12"), with(bought, func(p *checkout.Paid) { p.CryptoCurrency, p.Network, p.WalletTag = "XLM", "stellar", "12" })},
-		{"no asset of ours", &buy, set("currency", code("unheard"), "baseCurrency", code("xqz")), checkout.Paid{WalletAddress: wallet}},
+		{"no asset of ours", &buy, set("currency", code("unheard"), "baseCurrency", code("xqz")), checkout.Paid{CryptoCurrency: "UNHEARD", WalletAddress: wallet}},
 		{"yen", &buy, set("baseCurrency", code("jpy"), "baseCurrencyAmount", n("9500.4"), "feeAmount", n("499.6"), "networkFeeAmount", 0), with(bought, func(p *checkout.Paid) { p.FiatAmount, p.FiatCurrency = amount("10000"), "JPY" })},
 		{"sold", &sell, set(), sold},
 		{"sold for euros", &sell, set("quoteCurrency", code("eur"), "baseCurrency", code("btc")), with(sold, func(p *checkout.Paid) { p.FiatCurrency, p.CryptoCurrency, p.Network = "EUR", "BTC", "bitcoin" })},

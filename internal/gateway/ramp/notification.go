@@ -199,7 +199,7 @@ func (g *account) told(e *event, to reference, hash string) (u gateway.Update, t
 
 // purchased tells of the purchase, whose status is known already.
 func (g *account) purchased(p *purchase, to reference, status checkout.OrderStatus) (gateway.Update, error) {
-	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: p.ID, TransactionHash: p.FinalTxHash}
+	u := gateway.Update{OrderID: to.order, Type: to.kind, Status: status, ExternalOrderID: p.ID, TransactionHash: p.FinalTxHash}
 	if err := gateway.CheckTexts(p.ID, p.FinalTxHash, p.ReceiverAddress, p.FiatCurrency, p.Asset.Chain, p.Asset.Symbol); err != nil || p.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
 	}
@@ -221,7 +221,7 @@ func (g *account) purchased(p *purchase, to reference, status checkout.OrderStat
 
 // sold tells of the sale.
 func (g *account) sold(s *sale, to reference, status checkout.OrderStatus) (gateway.Update, error) {
-	u := gateway.Update{OrderID: to.order, Status: status, ExternalOrderID: s.ID, TransactionHash: s.TransactionHash}
+	u := gateway.Update{OrderID: to.order, Type: to.kind, Status: status, ExternalOrderID: s.ID, TransactionHash: s.TransactionHash}
 	if err := gateway.CheckTexts(s.ID, s.TransactionHash, s.Fiat.Currency, s.Crypto.Asset.Chain, s.Crypto.Asset.Symbol); err != nil || s.ID == "" {
 		return gateway.Update{}, cmp.Or(err, errors.New("it has no id"))
 	}

@@ -176,7 +176,7 @@ func refused(err error) error {
 
 // update says what the session means for the order, but for the key that tells it from others.
 func (a *account) update(s *session, id checkout.OrderID) (gateway.Update, error) {
-	u := gateway.Update{OrderID: id, Status: statusOf(s.Status), ExternalOrderID: s.ID}
+	u := gateway.Update{OrderID: id, Type: checkout.Buy, Status: statusOf(s.Status), ExternalOrderID: s.ID}
 	if s.ID == "" || s.Status == "" {
 		return u, errors.New("id and status of the session are required")
 	}

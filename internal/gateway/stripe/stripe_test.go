@@ -473,7 +473,7 @@ func TestUpdates(t *testing.T) {
 			t.Errorf("%s: %+v, %v", tt.name, updates, err)
 			continue
 		}
-		tt.want.DedupKey, tt.want.OrderID, tt.want.ExternalOrderID = "evt_1", orderID, sessionID
+		tt.want.DedupKey, tt.want.OrderID, tt.want.Type, tt.want.ExternalOrderID = "evt_1", orderID, checkout.Buy, sessionID
 		updates[0].Paid = checkout.Paid{} // see TestPaid
 		if diff := cmp.Diff(tt.want, updates[0], digits); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)

@@ -82,9 +82,9 @@ func (a *account) update(o *order, dedupKey string) (gateway.Update, error) {
 	if o.swapped() {
 		means = outcome{checkout.OrderProcessing, "Transak has made a purchase of the sale, or a sale of the purchase, that was ordered; selling must be enabled for the account there."}
 	}
-	ours, _, _ := o.ours()
+	ours, kind, _ := o.ours()
 	u := gateway.Update{
-		DedupKey: dedupKey, OrderID: ours, Status: means.status, ExternalOrderID: id,
+		DedupKey: dedupKey, OrderID: ours, Type: kind, Status: means.status, ExternalOrderID: id,
 		TransactionHash: o.TransactionHash, FailureReason: means.reason, Paid: a.paid(o),
 	}
 	amount, err := gateway.Number(o.CryptoAmount)
