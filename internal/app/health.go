@@ -158,6 +158,19 @@ func (h *gatewayHealth) record(key healthKey, now time.Time, bad bool) {
 	c.record(now, bad)
 }
 
+// rest opens the circuit for as long as the gateway, which is asked too often, wants to be left alone.
+func (h *gatewayHealth) rest(key healthKey, now time.Time, pause time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.circuits[key] // it has just been recorded
+	if c == nil {
+		return
+	}
+	if until := now.Add(min(mostShutTime, max(pause, firstShutTime))); !c.open || until.After(c.until) {
+		c.open, c.until, c.trial = true, until, time.Time{}
+	}
+}
+
 // blame tells whether a failure counts that a payer has met with the order: one in a window does, so that nobody alone, clicking
 // on what the gateway won't make, opens a circuit that is everybody's.
 func (h *gatewayHealth) blame(key healthKey, order checkout.OrderID, now time.Time) bool {
@@ -212,8 +225,12 @@ func (a *App) watch(ctx context.Context, key healthKey, order checkout.OrderID, 
 		outcome = CallFailed
 	}
 	bad := outcome == CallFailed || outcome == CallSlow
-	if !bad || order == "" || a.health.blame(key, order, a.now()) {
+	pause, often := tooMany(err)
+	if !bad || order == "" || often || a.health.blame(key, order, a.now()) {
 		a.health.record(key, a.now(), bad)
+	}
+	if often {
+		a.health.rest(key, a.now(), pause)
 	}
 	if a.GatewayCalled != nil {
 		a.GatewayCalled(GatewayCall{key.project, key.gateway, key.kind, outcome, took, err})

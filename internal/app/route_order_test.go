@@ -767,3 +767,35 @@ func TestAutoLastResort(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// often is a gateway's word that it is asked too often.
+type often time.Duration
+
+func (o often) Error() string { return "answered 429" }
+
+func (o often) Pause() (time.Duration, bool) { return time.Duration(o), true }
+
+// TestAutoTooOften: a gateway that wants to be left alone is, for as long as it says, up to five minutes.
+func TestAutoTooOften(t *testing.T) {
+	t.Parallel()
+	best, other := sells("best", "0.03"), sells("other", "0.01")
+	m := newMarket(t, best, other)
+	var pause time.Duration
+	best.makes = func(context.Context) (gateway.Checkout, error) { return gateway.Checkout{}, often(pause) }
+	for _, c := range []struct{ says, rests time.Duration }{
+		{40 * time.Second, 40 * time.Second}, {0, 15 * time.Second}, {time.Hour, 5 * time.Minute},
+	} {
+		pause = c.says
+		before := best.asked()
+		for range 2 {
+			if o, err := m.routed(); err != nil || o.Gateway != "other" {
+				t.Fatalf("%v: %+v, %v", c.says, o, err)
+			}
+		}
+		m.now = m.now.Add(c.rests - time.Millisecond)
+		if o, err := m.routed(); err != nil || o.Gateway != "other" || best.asked() != before+1 {
+			t.Errorf("%v: asked %d times, %v", c.says, best.asked()-before, err)
+		}
+		m.now = m.now.Add(time.Minute) // whatever the trials have added
+	}
+}
